@@ -1,0 +1,90 @@
+"""A file that is replaced while we run: its last good value, and its changes."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from antiphon_wire.logs import log
+
+POLL_INTERVAL_S: Final = 0.1
+
+T = TypeVar("T")
+
+
+class WatchedFile(Generic[T]):
+    """Reads `path` at once, and again when it changed.
+
+    `parse` raises `ValueError` for a bad text. `refuses(current, newer)` says why a good one may not replace the
+    value in force. The first reading raises; later failures are logged, once each, and the last good value stays.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        parse: Callable[[str], T],
+        refuses: Callable[[T, T], str | None] | None = None,
+    ) -> None:
+        self.current: T
+        """The last good value."""
+        self.refused = 0
+        """How many changes of the file were not taken."""
+        self._path = path
+        self._parse = parse
+        self._refuses = refuses
+        self._version = 0
+        self._complaint: str | None = None
+        text, self._seen = _read(path)
+        self.current = parse(text)
+
+    def look(self) -> bool:
+        """Reads the file if it changed; says whether there is a new value."""
+        try:
+            if _signature(self._path.stat()) == self._seen:
+                return False
+            text, self._seen = _read(self._path)
+            newer = self._parse(text)
+        except OSError as error:
+            return self._complain(error.strerror or type(error).__name__)
+        except ValueError as error:
+            self.refused += 1
+            return self._complain(str(error))
+        why = self._refuses(self.current, newer) if self._refuses else None
+        if why is not None:
+            self.refused += 1
+            return self._complain(why)
+        self.current = newer
+        self._version += 1
+        self._complaint = None
+        return True
+
+    async def changes(self) -> AsyncIterator[T]:
+        """Every new value from now on; values that follow within one poll interval may be skipped."""
+        version = self._version
+        while True:
+            self.look()
+            if self._version != version:
+                version = self._version
+                yield self.current
+            await asyncio.sleep(POLL_INTERVAL_S)
+
+    def _complain(self, why: str) -> bool:
+        if why != self._complaint:
+            log.warning("file not taken, the last good one stays", extra={"fields": {"file": self._path, "why": why}})
+        self._complaint = why
+        return False
+
+
+Signature = tuple[int, int, int]
+
+
+def _signature(status: os.stat_result) -> Signature:
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _read(path: Path) -> tuple[str, Signature]:
+    # Of the file that was opened: the path may name another one by now.
+    with path.open(encoding="utf-8") as file:
+        signature = _signature(os.fstat(file.fileno()))
+        return file.read(), signature
