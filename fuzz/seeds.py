@@ -22,6 +22,10 @@ def main(vectors: Path, corpus: Path) -> None:
             *(ticket(row["now"], row["ufrag"]) for row in rows("tickets.json", "minted", "opened", "refused")),
             *(ticket(row["now"], row["call_id"]) for row in rows("tickets.json", "minted")),
         ],
+        "verdict": [
+            *(who + bytes.fromhex(row["hex"]) for row in rows("stun.json", "messages") for who in (b"\0", b"\1")),
+            *(b"\2" + bytes.fromhex(row["hex"]) for row in rows("hop.json", "datagrams")),
+        ],
         "route_table": [
             *(json.dumps(row["document"]).encode() for row in rows("route_tables.json", "accepted")),
             *(row["text"].encode() for row in rows("route_tables.json", "refused")),

@@ -30,6 +30,9 @@ mod attribute {
     pub const FINGERPRINT: u16 = 0x8028;
     pub const ICE_CONTROLLED: u16 = 0x8029;
     pub const ICE_CONTROLLING: u16 = 0x802A;
+    /// draft-hancke-webrtc-sped: a DTLS datagram inside a check, and its acknowledgement.
+    pub const DTLS_IN_STUN: u16 = 0xC070;
+    pub const DTLS_IN_STUN_ACK: u16 = 0xC071;
 }
 
 pub type TransactionId = [u8; 12];
@@ -118,6 +121,8 @@ pub struct Message<'a> {
     pub error_code: Option<u16>,
     /// The first comprehension-required attribute (RFC 8489 §14) that we do not know.
     pub unknown_required: Option<u16>,
+    /// The sender tries to do its DTLS handshake inside STUN (draft-hancke-webrtc-sped).
+    pub embeds_dtls: bool,
     pub has_fingerprint: bool,
     /// Where MESSAGE-INTEGRITY starts in `datagram`.
     integrity_at: Option<usize>,
@@ -164,6 +169,7 @@ pub fn parse(datagram: &[u8]) -> Result<Message<'_>, StunError> {
         xor_mapped_address: None,
         error_code: None,
         unknown_required: None,
+        embeds_dtls: false,
         has_fingerprint: false,
         integrity_at: None,
         datagram,
@@ -226,6 +232,7 @@ impl<'a> Message<'a> {
                 self.xor_mapped_address = self.xor_mapped_address.or(Some(address));
             }
             attribute::ERROR_CODE => self.error_code = self.error_code.or(Some(read_error_code(value)?)),
+            attribute::DTLS_IN_STUN => self.embeds_dtls = true,
             attribute::UNKNOWN_ATTRIBUTES => {}
             kind if kind < 0x8000 => self.unknown_required = self.unknown_required.or(Some(kind)),
             _ => {}

@@ -82,6 +82,12 @@ impl Encoder {
         self.attribute(attribute::UNKNOWN_ATTRIBUTES, &kind.to_be_bytes())
     }
 
+    /// Acknowledges no DTLS datagram: the receiver took none from STUN.
+    #[must_use]
+    pub fn dtls_in_stun_ack(self) -> Self {
+        self.attribute(attribute::DTLS_IN_STUN_ACK, &[])
+    }
+
     /// The whole message, integrity-protected under `password`.
     pub fn finish(mut self, password: &[u8]) -> Vec<u8> {
         let at = self.bytes.len();
