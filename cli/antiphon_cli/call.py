@@ -1,0 +1,100 @@
+"""`antiphon call`: a real WebRTC call from the terminal, told stage by stage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from antiphon_cli.voice.caller import CallPlan, place_calls
+from antiphon_cli.voice.exchange import ExchangeError, calls_url
+from antiphon_cli.voice.question import QuestionError, read_question
+from antiphon_cli.voice.report import CallReport, Outcome, lines
+
+HELLO = Path(__file__).with_name("hello.wav")
+BAD_USAGE = 2
+
+
+@dataclass(frozen=True)
+class CallRequest:
+    url: str
+    wav: Path | None
+    record: Path | None
+    model: str | None
+    timeout_s: float
+    keep_alive_s: float
+    calls: int
+    as_json: bool
+    insecure: bool
+
+
+def call(request: CallRequest) -> int:
+    """Places the calls, prints what came of them; the exit code is the first failure's stage."""
+    try:
+        plans = _plans(request)
+    except (QuestionError, ExchangeError) as error:
+        print(f"antiphon: {error}", file=sys.stderr)
+        return BAD_USAGE
+    if not request.as_json:
+        question = plans[0].question
+        print(f"calling {calls_url(request.url)}, saying {question.duration_s:.1f} s", file=sys.stderr, flush=True)
+    reports = asyncio.run(place_calls(plans))
+    _print(reports, as_json=request.as_json)
+    failed = [report.outcome for report in reports if report.outcome is not Outcome.OK]
+    return failed[0].value if failed else 0
+
+
+def _plans(request: CallRequest) -> list[CallPlan]:
+    calls_url(request.url)
+    question = read_question(request.wav or HELLO)
+    return [
+        CallPlan(
+            url=request.url,
+            question=question,
+            model=request.model,
+            record=_record(request, number),
+            timeout_s=request.timeout_s,
+            keep_alive_s=request.keep_alive_s,
+            insecure=request.insecure,
+        )
+        for number in range(request.calls)
+    ]
+
+
+def _record(request: CallRequest, number: int) -> Path | None:
+    """answer.wav, or answer-0.wav, answer-1.wav … for several calls."""
+    path = request.record
+    return path if path is None or request.calls == 1 else path.with_stem(f"{path.stem}-{number}")
+
+
+def _print(reports: list[CallReport], *, as_json: bool) -> None:
+    if as_json:
+        documents = [report.document() for report in reports]
+        print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
+    elif len(reports) == 1:
+        print("\n".join(lines(reports[0])))
+    else:
+        for number, report in enumerate(reports):
+            print(_one_line(number, report))
+        print(_summary(reports))
+
+
+def _one_line(number: int, report: CallReport) -> str:
+    if report.outcome is not Outcome.OK:
+        return f"call {number:<3} × {report.outcome.stage}: {report.failure}"
+    delay_ms = median(turn.delay_ms for turn in report.turns)
+    quality = report.quality
+    return (
+        f"call {number:<3} set-up {report.setup.total_ms or 0:5.0f} ms   answer after {delay_ms:5.0f} ms   "
+        f"loss {quality.lost_on_the_way_down:.1%}   jitter {quality.jitter_ms:.1f} ms"
+    )
+
+
+def _summary(reports: list[CallReport]) -> str:
+    good = [report for report in reports if report.outcome is Outcome.OK]
+    said = f"{len(good)} of {len(reports)} calls ok"
+    setups = [report.setup.total_ms for report in good if report.setup.total_ms is not None]
+    return f"{said}, set-up median {median(setups):.0f} ms, longest {max(setups):.0f} ms" if setups else said

@@ -1,0 +1,1 @@
+"""What `antiphon up` is made of."""

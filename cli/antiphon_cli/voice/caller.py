@@ -1,0 +1,191 @@
+"""Places a call and says what came of it. `place_call` is the whole interface."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import string
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from antiphon_cli.voice.conversation import Conversation, Ending, Patience
+from antiphon_cli.voice.description import LocalDescription, offer
+from antiphon_cli.voice.exchange import ENDED, Accepted, Exchange, ExchangeError
+from antiphon_cli.voice.ice import IceError, IcePath
+from antiphon_cli.voice.oai_events import EventChannel
+from antiphon_cli.voice.question import Question, write_wav
+from antiphon_cli.voice.report import CallReport, Outcome, Quality
+from antiphon_cli.voice.secure_media import (
+    DtlsError,
+    OutgoingStream,
+    SecureMedia,
+    new_certificate,
+    sha256_fingerprint,
+)
+
+ICE_TIMEOUT_S = 5.0
+ICE_CHARACTERS = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True)
+class CallPlan:
+    url: str
+    question: Question
+    model: str | None = None
+    record: Path | None = None
+    timeout_s: float = 10.0
+    """For the HTTP answer, for the DTLS handshake and for an audible answer, each; ICE gets at most 5 s of it."""
+    keep_alive_s: float = 0.0
+    insecure: bool = False
+
+
+class AudioError(Exception):
+    """Connected, and yet nothing was heard; the message is one sentence."""
+
+
+async def place_call(plan: CallPlan) -> CallReport:
+    """Call, ask, listen, hang up. Never raises for what a network or a server does: the report says it."""
+    return await _Call(plan).run()
+
+
+async def place_calls(plans: list[CallPlan]) -> list[CallReport]:
+    """All at once."""
+    return list(await asyncio.gather(*(place_call(plan) for plan in plans)))
+
+
+class _Call:
+    def __init__(self, plan: CallPlan) -> None:
+        self._plan = plan
+        self._certificate = new_certificate()
+        self._stream = OutgoingStream(ssrc=secrets.randbits(32), first_sequence=secrets.randbits(15))
+        self._local = LocalDescription(
+            ufrag=_ice_text(8),
+            password=_ice_text(24),
+            fingerprint=sha256_fingerprint(self._certificate),
+            ssrc=self._stream.ssrc,
+        )
+        self._report = CallReport()
+        self._stage_began = 0.0
+
+    async def run(self) -> CallReport:
+        try:
+            async with Exchange(self._plan.url, insecure=self._plan.insecure, timeout_s=self._plan.timeout_s) as http:
+                accepted = await self._offer(http)
+                try:
+                    await self._talk(http, accepted)
+                finally:
+                    await http.hang_up(accepted)
+        except ExchangeError as error:
+            self._fail(Outcome.HTTP, error)
+        except IceError as error:
+            self._fail(Outcome.ICE, error)
+        except DtlsError as error:
+            self._fail(Outcome.DTLS, error)
+        except AudioError as error:
+            self._fail(Outcome.AUDIO, error)
+        return self._report
+
+    async def _offer(self, http: Exchange) -> Accepted:
+        self._begin_stage()
+        accepted = await http.offer(offer(self._local), self._plan.model)
+        self._note_setup(http_ms=self._end_stage())
+        self._report = replace(self._report, call_id=accepted.call_id)
+        return accepted
+
+    async def _talk(self, http: Exchange, accepted: Accepted) -> None:
+        patience = Patience(answer_s=self._plan.timeout_s, keep_alive_s=self._plan.keep_alive_s)
+        conversation = Conversation(self._plan.question, patience, self._stream)
+        try:
+            async with self._connected(accepted, conversation) as media:
+                connected_s = self._begin_stage()
+                ending = await conversation.run(media, accepted.answer.opus_payload_type)
+                self._note_conversation(conversation, connected_s)
+                self._note_quality(conversation, media)
+            if ending is not Ending.ANSWERED:
+                raise AudioError(self._unheard(ending, conversation, await http.why_ended(accepted)))
+        except (IceError, DtlsError) as error:
+            why = await http.why_ended(accepted)
+            raise type(error)(f"{error} ({why})" if why else str(error)) from error
+
+    @asynccontextmanager
+    async def _connected(self, accepted: Accepted, conversation: Conversation) -> AsyncIterator[SecureMedia]:
+        remote = accepted.answer
+        path = IcePath(self._local, remote)
+        media = SecureMedia(
+            path, self._certificate, self._stream, on_packet=conversation.hear, on_end=conversation.peer_closed
+        )
+        events = EventChannel(media) if remote.has_data_channel else None
+        try:
+            self._begin_stage()
+            await path.connect(min(ICE_TIMEOUT_S, self._plan.timeout_s))
+            self._note_setup(ice_ms=self._end_stage())
+            await media.handshake(remote, self._plan.timeout_s)
+            self._note_setup(dtls_ms=self._end_stage())
+            role = "the server says hello (active)" if remote.dtls_active else "this side says hello (passive)"
+            self._report = replace(self._report, dtls=f"{role}, {media.srtp_profile}")
+            if events is not None:
+                events.open()
+            yield media
+        finally:
+            if path.candidate is not None:
+                rtt_ms = None if path.rtt_s is None else path.rtt_s * 1000
+                self._report = replace(self._report, candidate=str(path.candidate), rtt_ms=rtt_ms)
+            if events is not None:
+                await events.close()
+                self._report = replace(self._report, events=tuple(events.types))
+            await media.close()
+            path.close()
+
+    def _note_conversation(self, conversation: Conversation, connected_s: float) -> None:
+        if conversation.first_sent_s is not None:
+            self._note_setup(first_audio_out_ms=(conversation.first_sent_s - connected_s) * 1000)
+        if conversation.first_heard_s is not None:
+            self._note_setup(first_audio_back_ms=(conversation.first_heard_s - connected_s) * 1000)
+        self._report = replace(self._report, turns=tuple(conversation.turn_taking.turns))
+        answer = conversation.recording.samples()
+        if self._plan.record is not None and answer.size:
+            write_wav(self._plan.record, answer)
+            self._report = replace(self._report, recording=self._plan.record)
+
+    def _note_quality(self, conversation: Conversation, media: SecureMedia) -> None:
+        reception = conversation.reception
+        quality = Quality(
+            packets_sent=conversation.packets_sent,
+            packets_received=reception.received if reception else 0,
+            packets_lost=reception.lost if reception else 0,
+            jitter_ms=reception.jitter_ms if reception else 0.0,
+            lost_on_the_way_up=media.lost_on_the_way_up,
+        )
+        self._report = replace(self._report, quality=quality)
+
+    def _unheard(self, ending: Ending, conversation: Conversation, why: str | None) -> str:
+        because = f" ({why})" if why else ""
+        if ending is Ending.NOT_HEARD and why and ENDED in why:
+            return f"the call was lost while waiting for an answer; {why}"
+        if ending is Ending.CLOSED_BY_PEER:
+            return f"the other side closed the call before its answer had ended{because}"
+        waited = f"within {self._plan.timeout_s:.0f} s of the question's end{because}"
+        if conversation.reception is None:
+            return f"connected, but no audio packet came {waited}. Is the agent running? See its log"
+        return f"{conversation.reception.received} audio packets came, but none could be heard {waited}"
+
+    def _begin_stage(self) -> float:
+        self._stage_began = asyncio.get_running_loop().time()
+        return self._stage_began
+
+    def _end_stage(self) -> float:
+        """Milliseconds since the stage began; the next one begins now."""
+        before = self._stage_began
+        return (self._begin_stage() - before) * 1000
+
+    def _note_setup(self, **stages: float) -> None:
+        self._report = replace(self._report, setup=replace(self._report.setup, **stages))
+
+    def _fail(self, outcome: Outcome, error: Exception) -> None:
+        self._report = replace(self._report, outcome=outcome, failure=str(error))
+
+
+def _ice_text(length: int) -> str:
+    return "".join(secrets.choice(ICE_CHARACTERS) for _ in range(length))
