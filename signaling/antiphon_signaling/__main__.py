@@ -1,0 +1,79 @@
+"""`python -m antiphon_signaling`: reads the settings, binds, serves until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+from antiphon_signaling.app import running_app
+from antiphon_signaling.http_server import http_server
+from antiphon_signaling.settings import Settings
+from antiphon_wire.environment import SettingError
+from antiphon_wire.logs import configure_logs
+
+SHORTEST_TOKEN = 32
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> int:
+    try:
+        settings = Settings.from_env(os.environ)
+        token = _read_token(settings)
+        listener = _bind(settings)
+    except SettingError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - before there is a log
+        return 2
+    configure_logs("signaling", settings.log_level)
+    # uvicorn stops in order on these signals and raises them once more for whoever was there before it: for us, who
+    # only remember one that comes before uvicorn listens.
+    asked_to_stop: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: asked_to_stop.append(received))
+    asyncio.run(_serve(settings, token, listener, asked_to_stop))
+    logger.info("stopped")
+    return 0
+
+
+async def _serve(settings: Settings, token: str, listener: socket.socket, asked_to_stop: Sequence[int]) -> None:
+    async with running_app(settings, token) as app:
+        server = http_server(app, settings.tls)
+        scheme = "https" if settings.tls else "http"
+        host, port = listener.getsockname()[:2]
+        logger.info("listening", extra={"fields": {"url": f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"}})
+        server.should_exit = bool(asked_to_stop)
+        await server.serve(sockets=[listener])
+
+
+def _read_token(settings: Settings) -> str:
+    name, path = "ANTIPHON_CONTROL_TOKEN_FILE", settings.control_token_file
+    try:
+        token = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(name, f"names a file that cannot be read: {error}", "/etc/antiphon/control-token") from None
+    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
+        problem = f"names a file that must hold one line of at least {SHORTEST_TOKEN} ASCII characters"
+        raise SettingError(name, problem, "/etc/antiphon/control-token")
+    return token
+
+
+def _bind(settings: Settings) -> socket.socket:
+    address = settings.http_address
+    listener = socket.socket(address.family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address.host, address.port))
+    except OSError as error:
+        listener.close()
+        problem = f"cannot be bound: {error.strerror} ({address})"
+        raise SettingError("ANTIPHON_HTTP_ADDRESS", problem, "127.0.0.1:8080") from None
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+// One call: offer, answer, media, and what its connection reports. Tells `on(event, detail)` in the words of states.js.
+
+const SLOW_AFTER_MS = 2000;
+const NO_ANSWER_AFTER_MS = 10000;
+const ASK_EVERY_MS = 1000;
+
+export class Call {
+  constructor({ model, on }) {
+    this.model = model;
+    this.on = on;
+    this.id = null;
+    this.microphone = null;
+    this.marks = {}; // performance.now() of each stage's end
+    this.server = {}; // Server-Timing of the POST
+    this.closed = false;
+    this.remote = new MediaStream();
+    this.#connect();
+  }
+
+  #timers = new Set();
+  #asking = false;
+  #path = null;
+
+  #connect() {
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+    this.pc = pc;
+    this.audio = pc.addTransceiver("audio", { direction: "sendrecv" });
+    this.channel = pc.createDataChannel("oai-events");
+    this.channel.onmessage = ({ data }) => this.on("message", { data });
+    this.channel.onclose = () => this.#askWhy();
+    pc.ontrack = ({ track }) => {
+      this.remote.addTrack(track);
+      track.onunmute = () => this.#mark("audio");
+      this.on("track", {});
+    };
+    pc.oniceconnectionstatechange = () => this.#iceChanged();
+    pc.onconnectionstatechange = () => this.#connectionChanged();
+    // Made while the browser asks for the microphone. No candidates are waited for: the answer has the only one needed.
+    this.offer = pc.setLocalDescription().then(() => pc.localDescription.sdp);
+    this.offer.catch(() => {});
+  }
+
+  async start() {
+    await this.audio.sender.replaceTrack(this.microphone.getAudioTracks()[0]);
+    const sdp = await this.offer;
+    if (this.closed) return;
+    this.marks.start = performance.now();
+    const answer = await this.#post(sdp);
+    if (this.closed || answer === null) {
+      this.#tellServer(); // it was cancelled while the place was being found
+      return;
+    }
+    this.#mark("http");
+    this.on("answered", {});
+    try {
+      await this.pc.setRemoteDescription({ type: "answer", sdp: answer });
+    } catch {
+      this.#fail("answer");
+      return;
+    }
+    this.#after(SLOW_AFTER_MS, () => !this.marks.ice && this.on("slow", {}));
+    this.#after(NO_ANSWER_AFTER_MS, () => this.pc.connectionState !== "connected" && this.#fail(this.marks.ice ? "dtls" : "ice"));
+  }
+
+  set microphoneOpen(open) {
+    for (const track of this.microphone?.getAudioTracks() ?? []) track.enabled = open;
+  }
+
+  hangUp() {
+    this.#tellServer();
+    this.close();
+  }
+
+  close() {
+    this.closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    for (const track of this.microphone?.getTracks() ?? []) track.stop();
+    this.pc.close();
+  }
+
+  async #post(sdp) {
+    const query = this.model ? `?model=${encodeURIComponent(this.model)}` : "";
+    let response;
+    try {
+      const headers = { "content-type": "application/sdp" };
+      response = await fetch(`v1/realtime/calls${query}`, { method: "POST", headers, body: sdp });
+    } catch {
+      this.#fail("http");
+      return null;
+    }
+    if (!response.ok) {
+      const { error } = await response.json().catch(() => ({}));
+      const retryIn = Number(response.headers.get("retry-after")) || 0;
+      const detail = { message: error?.message ?? `The service answered ${response.status}.`, code: error?.code, retryIn };
+      if (!this.closed) this.on("refused", detail);
+      return null;
+    }
+    this.id = response.headers.get("location")?.split("/").pop() ?? null;
+    this.#path = `v1/realtime/calls/${this.id}`;
+    this.server = serverTiming(response.headers.get("server-timing"));
+    return response.text().catch(() => "");
+  }
+
+  #iceChanged() {
+    const state = this.pc.iceConnectionState;
+    if ((state === "connected" || state === "completed") && !this.marks.ice) {
+      this.#mark("ice");
+      this.on("iceConnected", {});
+    }
+  }
+
+  #connectionChanged() {
+    const state = this.pc.connectionState;
+    if (state === "connected") {
+      if (this.marks.dtls) this.on("connectionBack", {});
+      this.#mark("dtls");
+      this.on("connected", {});
+    } else if (state === "disconnected") {
+      this.on("connectionLost", {});
+      this.#askWhy();
+    } else if (state === "failed") {
+      this.#failed();
+    }
+  }
+
+  async #failed() {
+    if (this.marks.dtls) {
+      if (!(await this.#ended())) this.#fail("network");
+    } else {
+      this.#fail(this.marks.ice ? "dtls" : "ice");
+    }
+  }
+
+  // The browser only sees silence; the service knows whether the call is over, and why.
+  async #askWhy() {
+    if (this.#asking || this.closed) return;
+    this.#asking = true;
+    while (!this.closed && !(await this.#ended()) && this.pc.connectionState !== "connected") {
+      await new Promise((resolve) => this.#after(ASK_EVERY_MS, resolve));
+    }
+    this.#asking = false;
+  }
+
+  async #ended() {
+    if (!this.#path) return false;
+    try {
+      const response = await fetch(this.#path, { cache: "no-store" });
+      if (response.status !== 410 && response.status !== 404) return false;
+      const { error } = await response.json();
+      if (!this.closed) this.on("ended", { reason: error?.code, message: error?.message });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #tellServer() {
+    if (this.#path) fetch(`${this.#path}/hangup`, { method: "POST", keepalive: true }).catch(() => {});
+  }
+
+  #fail(stage) {
+    if (!this.closed) this.on("failed", { stage });
+  }
+
+  #mark(stage) {
+    if (this.marks[stage]) return;
+    this.marks[stage] = performance.now();
+    this.on("mark", { stage });
+  }
+
+  #after(ms, act) {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}
+
+function serverTiming(header) {
+  const stages = (header ?? "").split(",").map((entry) => entry.trim().split(";dur="));
+  return Object.fromEntries(stages.filter(([, ms]) => ms).map(([name, ms]) => [name, Number(ms)]));
+}
