@@ -2,11 +2,17 @@
 
 import shutil
 
+import hypothesis
 import pytest
+
+# A loaded machine is slow, not wrong: examples are bounded in number, never in time.
+hypothesis.settings.register_profile("antiphon", deadline=None)
+hypothesis.settings.load_profile("antiphon")
 
 NEEDS = {
     "redis": ("redis-server", "redis-server is not installed"),
     "browser": ("chromium", "chromium is not installed"),
+    "node": ("node", "nodejs is not installed"),
     "namespaces": ("ip", "iproute2 is not installed"),
 }
 

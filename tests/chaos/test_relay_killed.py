@@ -32,8 +32,8 @@ spec:
   replicas: 1
   backend: {type: Echo}
 """
-# Writes down every change: how many packets had come, and when the last of them did. Chromium renews its statistics only
-# every 50 ms, but the time it gives for the last packet is exact.
+# Writes down every change: how many packets had come, and when the last of them did. Chromium renews its statistics
+# only every 50 ms, but the time it gives for the last packet is exact.
 WATCH = """() => {
   const seen = window.arrivals = []; let last = -1;
   const look = async () => {

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from product import Product, free_port, running, until
 from transceiver_offers import CHROMIUM
 
@@ -39,7 +40,7 @@ async def test_bad_offers_are_told_what_is_wrong(tmp_path: Path) -> None:
     good = CHROMIUM
     video_only = good.replace("m=audio", "m=video").replace("opus/48000/2", "VP8/90000")
     no_fingerprint = "".join(line for line in good.splitlines(keepends=True) if "fingerprint" not in line)
-    rows = [
+    rows: list[tuple[str | bytes, int, str]] = [
         ('{"sdp": "…"}', 400, "offer_not_sdp"),
         ("", 400, "offer_not_sdp"),
         (good.split("m=audio")[0], 400, "offer_without_audio"),
