@@ -1,0 +1,76 @@
+"""The data channel and the backend of a whole call: events both ways, sound from the backend, its loss."""
+
+import base64
+from pathlib import Path
+
+import orjson
+import pytest
+
+from media_pair import tone
+from transceiver_caller import connected, offered
+from transceiver_process import running_pod
+from transceiver_service import pod_with_service
+from transceiver_spectrum import loudest_hertz
+
+
+async def test_the_backends_first_word_waits_for_the_clients_channel_and_events_go_both_ways(tmp_path: Path) -> None:
+    async with pod_with_service(tmp_path) as (pod, backend), connected(pod) as conversation:
+        channel = await conversation.caller.open_channel()
+        assert orjson.loads(await channel.next_message())["type"] == "session.created"
+        channel.channel.send('{"type":"response.create"}')
+        assert await backend.next_of("response.create") == {"type": "response.create"}
+        await backend.say({"type": "response.created", "text": "ü" * 20_000})
+        assert len(orjson.loads(await channel.next_message())["text"]) == 20_000
+        assert 1100 < pod.relay.largest_returned <= 1200
+        events = (await pod.call(conversation.call_id))["stats"]["events"]
+        assert (events["events_received"], events["events_sent"]) == (1, 2)
+
+
+async def test_a_channel_that_may_lose_messages_is_answered_without_loss_on_a_lossy_path(tmp_path: Path) -> None:
+    async with pod_with_service(tmp_path) as (pod, backend), connected(pod) as conversation:
+        channel = await conversation.caller.open_channel(max_retransmits=0)
+        assert orjson.loads(await channel.next_message())["type"] == "session.created"
+        pod.relay.loses_every = 25
+        for number in range(100):
+            await backend.say({"type": "numbered", "number": number, "padding": "x" * 2_000})
+        numbers = [orjson.loads(await channel.next_message())["number"] for _ in range(100)]
+        assert numbers == list(range(100))
+
+
+async def test_another_label_is_closed_and_the_events_channel_still_opens(tmp_path: Path) -> None:
+    async with pod_with_service(tmp_path) as (pod, _), connected(pod) as conversation:
+        other = await conversation.caller.open_channel("chat")
+        await other.until("closed")
+        events = conversation.caller.another_channel("oai-events")
+        assert orjson.loads(await events.next_message())["type"] == "session.created"
+
+
+async def test_what_the_backend_says_is_heard_and_what_the_caller_says_reaches_it(tmp_path: Path) -> None:
+    async with pod_with_service(tmp_path) as (pod, backend), connected(pod) as conversation:
+        await backend.say_aloud(tone(0.5, hertz=700))
+        await conversation.caller.speak(0.6, hertz=440)
+        assert loudest_hertz(bytes(conversation.caller.heard)) == pytest.approx(700, abs=10)
+        appended = await backend.next_of("input_audio_buffer.append")
+        assert len(base64.b64decode(str(appended["audio"]))) > 0
+
+
+async def test_a_backend_that_goes_away_ends_the_call(tmp_path: Path) -> None:
+    async with pod_with_service(tmp_path) as (pod, backend), connected(pod) as conversation:
+        await backend.sockets[-1].close()
+        call = await pod.until(conversation.call_id, "ended")
+        assert call["reason"] == "backend_lost"
+        await conversation.caller.until_dtls("closed")
+
+
+async def test_a_backend_that_is_not_there_is_said_in_the_answer_to_the_offer(tmp_path: Path) -> None:
+    variables = {"ANTIPHON_BACKEND": "realtime", "ANTIPHON_BACKEND_URL": "ws://127.0.0.1:9/v1/realtime"}
+    async with running_pod(tmp_path, variables) as pod, offered(pod) as conversation:
+        assert (conversation.reply.status, conversation.reply.code) == (502, "backend_unreachable")
+        assert (await pod.ask("GET", "/v1/capacity")).body["free"] == 60
+
+
+async def test_after_a_good_connection_the_next_answer_does_not_wait_for_the_backend(tmp_path: Path) -> None:
+    async with pod_with_service(tmp_path) as (pod, _), offered(pod) as first, offered(pod) as second:
+        assert first.reply.body["timings_ms"]["backend"] > 0
+        assert second.reply.body["timings_ms"]["backend"] == 0
+        assert second.reply.body["timings_ms"]["answer"] > 0

@@ -1,0 +1,123 @@
+"""What the guard lets through, aiortc parses at once; what an association sends, the guard lets through."""
+
+import struct
+
+import pytest
+from aiortc.rtcsctptransport import (
+    AbortChunk,
+    Chunk,
+    CookieEchoChunk,
+    DataChunk,
+    ForwardTsnChunk,
+    HeartbeatChunk,
+    InitChunk,
+    ReconfigChunk,
+    SackChunk,
+    StreamResetOutgoingParam,
+    parse_packet,
+    serialize_packet,
+)
+from google_crc32c import value as crc32c
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon_transceiver.sctp_guard import is_well_formed
+
+
+def packet(*chunks: bytes) -> bytes:
+    header = struct.pack("!HHL", 5000, 5000, 7)
+    body = b"".join(chunks)
+    return header + struct.pack("<L", crc32c(header + bytes(4) + body)) + body
+
+
+def chunk(kind: int, body: bytes, length: int | None = None) -> bytes:
+    raw = struct.pack("!BBH", kind, 0, len(body) + 4 if length is None else length) + body
+    return raw + bytes(-len(raw) % 4)
+
+
+def init() -> InitChunk:
+    chunk_ = InitChunk()
+    chunk_.params = [(0xC000, b""), (0x8008, b"\xc0\x82")]
+    return chunk_
+
+
+def data() -> DataChunk:
+    chunk_ = DataChunk(flags=3)
+    chunk_.user_data = b"hello"
+    return chunk_
+
+
+def sack() -> SackChunk:
+    chunk_ = SackChunk()
+    chunk_.gaps, chunk_.duplicates = [(2, 3), (5, 5)], [9]
+    return chunk_
+
+
+def reset() -> ReconfigChunk:
+    chunk_ = ReconfigChunk()
+    chunk_.params = [(13, bytes(StreamResetOutgoingParam(1, 2, 3, [0, 1])))]
+    return chunk_
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        init(),
+        data(),
+        sack(),
+        reset(),
+        AbortChunk(),
+        HeartbeatChunk(),
+        CookieEchoChunk(body=b"c" * 24),
+        ForwardTsnChunk(),
+    ],
+    ids=lambda sent: type(sent).__name__,
+)
+def test_what_an_association_sends_is_well_formed(sent: Chunk) -> None:
+    assert is_well_formed(serialize_packet(5000, 5000, 7, sent))
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param(chunk(1, bytes(16) + struct.pack("!HH", 0xC000, 0)), id="a parameter of length zero"),
+        pytest.param(chunk(1, bytes(15)), id="a short init"),
+        pytest.param(chunk(1, bytes(16)) + chunk(1, bytes(16)), id="two inits"),
+        pytest.param(chunk(3, bytes(8) + struct.pack("!HH", 300, 0)), id="gaps that are not there"),
+        pytest.param(chunk(0, bytes(12)), id="data without data"),
+        pytest.param(chunk(130, struct.pack("!HH", 13, 8) + bytes(4)), id="a short reset"),
+        pytest.param(chunk(192, bytes(5)), id="half a stream"),
+        pytest.param(chunk(0, bytes(20), length=400), id="a chunk longer than its packet"),
+        pytest.param(chunk(0, b"", length=3), id="a chunk shorter than its header"),
+        pytest.param(b"", id="no chunk"),
+    ],
+)
+def test_what_would_break_or_hang_the_parser_is_not_well_formed(hostile: bytes) -> None:
+    assert not is_well_formed(packet(hostile))
+
+
+KINDS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 130, 192, 77]
+parameters = st.builds(
+    lambda kind, length, value: struct.pack("!HH", kind, length) + value,
+    st.sampled_from([7, 13, 16, 17, 0x8008, 0xC000]),
+    st.integers(0, 24),
+    st.binary(max_size=16),
+)
+with_parameters = st.builds(
+    lambda fixed, rest: fixed + b"".join(rest), st.binary(max_size=20), st.lists(parameters, max_size=4)
+)
+bodies = st.one_of(st.binary(max_size=64), with_parameters)
+packets = st.lists(st.builds(chunk, st.sampled_from(KINDS), bodies), max_size=4).map(lambda chunks: packet(*chunks))
+
+
+@given(packets)
+def test_what_is_well_formed_is_parsed_without_fault(hostile: bytes) -> None:
+    if is_well_formed(hostile):
+        _, _, _, chunks = parse_packet(hostile)
+        for parsed in chunks:
+            bytes(parsed)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_judged(data_: bytes) -> None:
+    assert is_well_formed(data_) in (True, False)

@@ -1,0 +1,71 @@
+"""What a backend is to a call, and a call to its backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from antiphon_transceiver.media.playout import Playout
+
+
+class BackendUnreachable(Exception):  # noqa: N818 - named for what the caller is told: backend_unreachable
+    """The message says what failed and names no secret."""
+
+
+class BackendEvents(Protocol):
+    """The call, as its backend sees it. None of these blocks."""
+
+    def play(self, pcm: bytes, item_id: str) -> None:
+        """PCM16 mono at 24 kHz. Raises PlayoutFull: there is no room, and nothing of it was taken."""
+
+    def flush(self) -> Playout:
+        """The caller interrupts: what is queued is not played; what was played of it is the answer."""
+
+    def send_event(self, text: str) -> None:
+        """To the client's data channel."""
+
+    def backend_closed(self, why: str) -> None:
+        """The backend ended the conversation, or was lost. Said at most once, and not after `close`."""
+
+
+class Backend(Protocol):
+    async def connect(self) -> None:
+        """Raises BackendUnreachable."""
+
+    def attach(self, events: BackendEvents) -> None:
+        """Once; before it, nothing that the backend says is read."""
+
+    def hear(self, pcm: bytes) -> None:
+        """The caller's sound, PCM16 mono at 24 kHz. Never blocks; may be called before `connect` is done."""
+
+    def client_event(self, text: str) -> None:
+        """From the client's data channel. Never blocks; may be called before `connect` is done."""
+
+    async def close(self) -> None:
+        """Done within a second or so; twice is no error."""
+
+
+class BackendKind(Enum):
+    ECHO = "echo"
+    REALTIME = "realtime"
+
+
+@dataclass(frozen=True)
+class BackendSettings:
+    kind: BackendKind = BackendKind.ECHO
+    url: str = ""
+    """WebSocket URL of a `realtime` backend; `?model=` is added to it."""
+    key_file: Path | None = None
+    """Holds the bearer key. Read for every call, so that a new key needs no restart."""
+    connect_timeout_s: float = 5.0
+    ping_s: float = 15.0
+    """A backend that does not answer a ping within half of this is lost."""
+
+
+@dataclass(frozen=True)
+class CallRequest:
+    model: str | None = None
+    session: str | None = None
+    """JSON text of the session that the client asked for."""

@@ -1,0 +1,134 @@
+"""The pod's HTTP: the control API for signaling (bearer token), and health and metrics for the cluster."""
+
+import hmac
+import logging
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from antiphon_transceiver.backends import BackendUnreachable
+from antiphon_transceiver.capacity import Refusal
+from antiphon_transceiver.control_messages import (
+    Json,
+    RequestError,
+    call_body,
+    capacity_body,
+    created_body,
+    parse_new_call,
+)
+from antiphon_transceiver.metrics import Metrics
+from antiphon_transceiver.sdp import OfferError, OfferFault
+from antiphon_transceiver.switchboard import CallRefusedError, Switchboard
+
+logger = logging.getLogger(__name__)
+
+LARGEST_BODY = 512 * 1024
+"""An offer of 64 KiB with every character escaped, and a session beside it."""
+
+_API = "/v1/"
+_REFUSALS = {
+    Refusal.NO_CAPACITY: "This transceiver has no free call.",
+    Refusal.DRAINING: "This transceiver is draining and takes no new calls.",
+    Refusal.NOT_READY: "This transceiver has no key that may mint tickets now.",
+}
+
+
+class ControlApi:
+    def __init__(self, switchboard: Switchboard, metrics: Metrics, pod: str, token: str) -> None:
+        self._switchboard = switchboard
+        self._metrics = metrics
+        self._pod = pod
+        self._token = token.encode()
+
+    def application(self) -> web.Application:
+        app = web.Application(middlewares=[self._authorize], client_max_size=LARGEST_BODY)
+        app.add_routes(
+            [
+                web.post("/v1/calls", self._create),
+                web.get("/v1/calls", self._list),
+                web.get("/v1/calls/{id}", self._show),
+                web.delete("/v1/calls/{id}", self._delete),
+                web.get("/v1/capacity", self._capacity),
+                web.post("/v1/drain", self._drain),
+                web.get("/livez", self._live),
+                web.get("/readyz", self._ready),
+                web.get("/metrics", self._exposition),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(_API):
+            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            given = token.strip().encode("utf-8", "replace")
+            if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
+                return _error(401, "unauthorized", "Send the control token: Authorization: Bearer <token>.")
+        return await handler(request)
+
+    async def _create(self, request: web.Request) -> web.Response:
+        try:
+            new_call = parse_new_call(await request.read())
+            answered = await self._switchboard.create(new_call.offer, new_call.request)
+        except web.HTTPRequestEntityTooLarge:
+            return self._refuse(413, OfferFault.TOO_LARGE.value, f"The body is larger than {LARGEST_BODY} bytes.")
+        except RequestError as error:
+            return self._refuse(400, "request_malformed", str(error))
+        except OfferError as error:
+            return self._refuse(413 if error.fault is OfferFault.TOO_LARGE else 400, error.fault.value, error.message)
+        except CallRefusedError as error:
+            return self._refuse(503, error.refusal.value, _REFUSALS[error.refusal], free=0)
+        except BackendUnreachable as error:
+            return self._refuse(502, "backend_unreachable", str(error))
+        free = self._switchboard.capacity.free
+        return _json(201, created_body(answered.record, answered.answer, self._pod, free))
+
+    async def _list(self, _request: web.Request) -> web.Response:
+        return _json(200, {"calls": [call_body(record, self._pod) for record in self._switchboard.records()]})
+
+    async def _show(self, request: web.Request) -> web.Response:
+        record = self._switchboard.record(request.match_info["id"])
+        return _unknown() if record is None else _json(200, call_body(record, self._pod))
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        record = self._switchboard.hang_up(request.match_info["id"])
+        return _unknown() if record is None else _json(200, call_body(record, self._pod))
+
+    async def _capacity(self, _request: web.Request) -> web.Response:
+        return _json(200, capacity_body(self._switchboard.capacity, self._pod))
+
+    async def _drain(self, _request: web.Request) -> web.Response:
+        self._switchboard.drain()
+        return _json(202, capacity_body(self._switchboard.capacity, self._pod))
+
+    async def _live(self, _request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        if self._switchboard.capacity.draining:
+            return web.Response(status=503, text="draining\n")
+        if not self._switchboard.can_mint():
+            return web.Response(status=503, text="no key may mint now\n")
+        return web.Response(text="ready\n")
+
+    async def _exposition(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics.exposition(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+        )
+
+    def _refuse(self, status: int, code: str, message: str, **more: int) -> web.Response:
+        self._metrics.offer_refused(code)
+        return _error(status, code, message, **more)
+
+
+def _unknown() -> web.Response:
+    return _error(404, "call_unknown", "No such call on this pod, or it ended too long ago.")
+
+
+def _error(status: int, code: str, message: str, **more: int) -> web.Response:
+    return _json(status, {"error": {"code": code, "message": message}, **more})
+
+
+def _json(status: int, body: Json) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")

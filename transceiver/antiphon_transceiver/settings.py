@@ -1,0 +1,105 @@
+"""What the transceiver is told by its environment."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from antiphon_transceiver.backends import BackendKind, BackendSettings
+from antiphon_wire.environment import Address, Environment, SettingError
+from antiphon_wire.logs import LEVELS
+from antiphon_wire.route_table import BLOCK_SIZE
+
+_SHORTEST_TOKEN = 32
+
+
+@dataclass(frozen=True)
+class Settings:
+    pod: str
+    """This pod's name in the route table."""
+    first_route: int
+    """First of the eight route ids that this pod owns."""
+    hop_address: Address
+    """The one UDP socket, towards the relays."""
+    vip: tuple[Address, ...]
+    """The public addresses: one candidate of every answer each, the preferred one first."""
+    http_address: Address
+    """Control API, health and metrics."""
+    keys_file: Path
+    routes_file: Path
+    control_token_file: Path
+    backend: BackendSettings
+    capacity: int
+    """Calls at once."""
+    longest_call_s: float
+    """A call that lasts longer ends; a ticket lives as long as this and a little more."""
+    setup_window_s: float
+    """From the answer to the first valid check."""
+    consent_s: float
+    """A call without a valid check for this long ends (RFC 7675)."""
+    drain_deadline_s: float
+    """After the drain began, what is still live ends."""
+    log_level: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str]) -> Self:
+        """Raises SettingError."""
+        env = Environment(variables)
+        return cls(
+            pod=env.text("ANTIPHON_POD", default=socket.gethostname()),
+            first_route=_first_route(env),
+            hop_address=env.address("ANTIPHON_HOP_ADDRESS", default="127.0.0.1:7200"),
+            vip=_vip(env),
+            http_address=env.address("ANTIPHON_HTTP_ADDRESS", default="127.0.0.1:7300"),
+            keys_file=env.path("ANTIPHON_KEYS_FILE"),
+            routes_file=env.path("ANTIPHON_ROUTES_FILE"),
+            control_token_file=env.path("ANTIPHON_CONTROL_TOKEN_FILE"),
+            backend=_backend(env),
+            capacity=env.integer("ANTIPHON_CAPACITY", default=60, minimum=1, maximum=100_000),
+            longest_call_s=env.seconds("ANTIPHON_LONGEST_CALL_S", default=3600.0, minimum=1, maximum=7 * 86_400),
+            setup_window_s=env.seconds("ANTIPHON_SETUP_WINDOW_S", default=60.0, minimum=0.1, maximum=3600),
+            consent_s=env.seconds("ANTIPHON_CONSENT_S", default=30.0, minimum=0.1, maximum=3600),
+            drain_deadline_s=env.seconds("ANTIPHON_DRAIN_DEADLINE_S", default=30.0, maximum=7 * 86_400),
+            log_level=env.choice("ANTIPHON_LOG_LEVEL", LEVELS, default="info"),
+        )
+
+
+def read_control_token(path: Path) -> str:
+    """Raises SettingError."""
+    name = "ANTIPHON_CONTROL_TOKEN_FILE"
+    example = "/etc/antiphon/control-token"
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(name, f"cannot be read ({type(error).__name__})", example) from error
+    if len(token) < _SHORTEST_TOKEN or len(token.split()) != 1:
+        raise SettingError(name, f"must hold one line of at least {_SHORTEST_TOKEN} characters", example)
+    return token
+
+
+def _first_route(env: Environment) -> int:
+    first = env.integer("ANTIPHON_ROUTES", maximum=2**32 - BLOCK_SIZE)
+    if first % BLOCK_SIZE:
+        raise SettingError("ANTIPHON_ROUTES", f"must be a multiple of {BLOCK_SIZE}", "305419896")
+    return first
+
+
+def _vip(env: Environment) -> tuple[Address, ...]:
+    vip = env.addresses("ANTIPHON_VIP")
+    if not vip:
+        raise SettingError("ANTIPHON_VIP", "is required", "192.0.2.2:3478")
+    return vip
+
+
+def _backend(env: Environment) -> BackendSettings:
+    kind = BackendKind(env.choice("ANTIPHON_BACKEND", tuple(kind.value for kind in BackendKind), default="echo"))
+    url = env.text("ANTIPHON_BACKEND_URL", default="", example="ws://127.0.0.1:8090/v1/realtime")
+    if kind is BackendKind.REALTIME and not url.startswith(("ws://", "wss://")):
+        raise SettingError("ANTIPHON_BACKEND_URL", "must be a ws:// or wss:// URL", "ws://127.0.0.1:8090/v1/realtime")
+    return BackendSettings(
+        kind=kind,
+        url=url,
+        key_file=env.path("ANTIPHON_BACKEND_KEY_FILE", default=None),
+        connect_timeout_s=env.seconds("ANTIPHON_BACKEND_CONNECT_TIMEOUT_S", default=5.0, minimum=0.1, maximum=60),
+    )

@@ -1,0 +1,231 @@
+"""All calls of the pod on its one endpoint: makes them from offers, hands them their datagrams, ends them."""
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass
+from time import monotonic, time
+
+from antiphon_transceiver.answer import LocalDescription, write_answer
+from antiphon_transceiver.backends import BackendHealth, BackendUnreachable, CallRequest, create_backend
+from antiphon_transceiver.call import CallState, EndReason, Milestone
+from antiphon_transceiver.calls import CallBook, CallRecord, RouteSpread
+from antiphon_transceiver.capacity import Capacity, Refusal
+from antiphon_transceiver.live_call import CallIdentity, LiveCall, Surroundings
+from antiphon_transceiver.metrics import Metrics
+from antiphon_transceiver.negotiation import Offer, parse_offer
+from antiphon_transceiver.settings import Settings
+from antiphon_wire.key_ring import KeyRing, KeyRingError
+from antiphon_wire.route_table import RouteTable
+from antiphon_wire.ticket import Minted, Ticket
+from antiphon_wire.watched_file import WatchedFile
+
+logger = logging.getLogger(__name__)
+
+_TICKET_SLACK_S = 300
+"""A ticket outlives the longest call by this, so that no live call's ticket expires (docs/wire-formats.md)."""
+
+_MINT_ATTEMPTS = 8
+_LOGGED_AT_END = (Milestone.CHECKED, Milestone.SECURED, Milestone.FIRST_AUDIO_IN, Milestone.FIRST_AUDIO_OUT)
+_DATAGRAMS_AT_ONCE = 1024
+
+
+class CallRefusedError(Exception):
+    """The pod takes no call now."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.value)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A call that was made, and its answer."""
+
+    record: CallRecord
+    answer: str
+
+
+@dataclass(frozen=True)
+class WatchedFiles:
+    """What others write and we follow."""
+
+    keys: WatchedFile[KeyRing]
+    table: WatchedFile[RouteTable]
+
+
+class Switchboard:
+    def __init__(self, settings: Settings, files: WatchedFiles, surroundings: Surroundings, metrics: Metrics) -> None:
+        self.capacity = Capacity(settings.capacity)
+        self.draining = asyncio.Event()
+        self.drained = asyncio.Event()
+        """Set when no call is taken any more and none is live."""
+        self._settings = settings
+        self._files = files
+        self._surroundings = surroundings
+        self._metrics = metrics
+        self._endpoint = surroundings.endpoint
+        self._book: CallBook[LiveCall] = CallBook()
+        self._routes = RouteSpread(settings.first_route)
+        self._health = BackendHealth()
+        self._present: set[LiveCall] = set()
+        self._nothing_left = asyncio.Event()
+        self._nothing_left.set()
+
+    async def create(self, offer_text: str, request: CallRequest) -> Answered:
+        """Raises OfferError, CallRefusedError and BackendUnreachable."""
+        offered_at = monotonic()
+        offer = parse_offer(offer_text)
+        call, minted = self._open(offer, request, offered_at)
+        await self._connect_backend(call)
+        answer = write_answer(offer, self._local_description(minted, call))
+        call.progress.reach(Milestone.ANSWER, monotonic())
+        record = call.record()
+        answered_ms = round(record.milestones_ms[Milestone.ANSWER], 2)
+        logger.info("call answered", extra={"fields": {"call": call.call_id, "took_ms": answered_ms}})
+        return Answered(record, answer)
+
+    def record(self, call_id: str) -> CallRecord | None:
+        return self._book.record(call_id, monotonic())
+
+    def records(self) -> list[CallRecord]:
+        return self._book.records(monotonic())
+
+    def live_records(self) -> list[CallRecord]:
+        return [call.record() for call in self._book.live()]
+
+    def hang_up(self, call_id: str) -> CallRecord | None:
+        """Ends the call if it is live; says what is known of it then."""
+        call = self._book.by_id(call_id)
+        if call is not None:
+            call.end(EndReason.HANGUP)
+        return self.record(call_id)
+
+    def can_mint(self) -> bool:
+        """Whether a key may mint now: without one no call is answered."""
+        now = int(time())
+        try:
+            self._files.keys.current.mint(self._ticket(self._settings.first_route, now), now=now)
+        except KeyRingError:
+            return False
+        return True
+
+    def attend(self) -> None:
+        """Takes what the endpoint has for the calls, as it comes."""
+        asyncio.get_running_loop().add_reader(self._endpoint.fileno(), self._receive)
+
+    def drain(self) -> None:
+        """No new calls; live ones go on."""
+        self.capacity.drain()
+        self.draining.set()
+        self._note_if_drained()
+
+    def end_all(self, reason: EndReason) -> None:
+        for call in self._book.live():
+            call.end(reason)
+
+    async def gone(self) -> None:
+        """Returns when nothing is left of any call."""
+        await self._nothing_left.wait()
+
+    def call_ended(self, call: LiveCall, reason: EndReason) -> None:
+        self._book.close(call, monotonic())
+        self._routes.give_back(call.identity.route)
+        self.capacity.release()
+        record = call.record()
+        self._metrics.call_ended(record)
+        self._note_if_drained()
+        times = {f"{stage.value}_ms": round(record.milestones_ms.get(stage, 0.0), 1) for stage in _LOGGED_AT_END}
+        fields = {"call": record.call_id, "reason": reason.value, "age_s": round(record.age_s, 3), **times}
+        logger.info("call ended", extra={"fields": fields})
+
+    def call_gone(self, call: LiveCall) -> None:
+        self._present.discard(call)
+        if not self._present:
+            self._nothing_left.set()
+
+    def _open(self, offer: Offer, request: CallRequest, offered_at: float) -> tuple[LiveCall, Minted]:
+        refusal = self.capacity.reserve()
+        if refusal is not None:
+            raise CallRefusedError(refusal)
+        route = self._routes.take()
+        try:
+            minted, handle = self._mint(route, offer.ice_ufrag)
+            backend = create_backend(self._settings.backend, request, self._health)
+            ssrc = secrets.randbits(32) or 1
+            identity = CallIdentity(minted.call_id, offered_at, route, handle, ssrc, request.model)
+            call = LiveCall(identity, offer, self._surroundings, backend, self)
+        except BaseException:
+            self._routes.give_back(route)
+            self.capacity.release()
+            raise
+        self._book.add(call)
+        self._present.add(call)
+        self._nothing_left.clear()
+        return call, minted
+
+    def _mint(self, route: int, remote_ufrag: str) -> tuple[Minted, int]:
+        now = int(time())
+        for _ in range(_MINT_ATTEMPTS):
+            try:
+                minted = self._files.keys.current.mint(self._ticket(route, now), now=now)
+            except KeyRingError as error:
+                logger.error("no ticket can be minted", extra={"fields": {"why": str(error)}})
+                raise CallRefusedError(Refusal.NOT_READY) from error
+            if self._book.knows(minted.call_id):
+                continue
+            try:
+                handle = self._endpoint.add_call(
+                    route=route, ufrag=minted.ufrag, password=minted.password, remote_ufrag=remote_ufrag
+                )
+            except KeyError:
+                continue
+            return minted, handle
+        raise CallRefusedError(Refusal.NOT_READY)
+
+    def _ticket(self, route: int, now: int) -> Ticket:
+        return Ticket(
+            cluster_id=self._files.table.current.cluster_id,
+            route=route,
+            expires_at=now + int(self._settings.longest_call_s) + _TICKET_SLACK_S,
+            nonce=secrets.randbits(32),
+        )
+
+    async def _connect_backend(self, call: LiveCall) -> None:
+        """Waits for the backend only if it has not answered lately."""
+        if self._health.fresh(monotonic()):
+            call.connect_backend_meanwhile()
+            return
+        try:
+            await call.connect_backend()
+        except BackendUnreachable:
+            call.end(EndReason.BACKEND_LOST)
+            raise
+        if call.progress.state is CallState.ENDED:
+            # The drain's deadline passed while we waited.
+            raise CallRefusedError(Refusal.DRAINING)
+
+    def _local_description(self, minted: Minted, call: LiveCall) -> LocalDescription:
+        return LocalDescription(
+            session_id=secrets.randbits(62),
+            ufrag=minted.ufrag,
+            password=minted.password,
+            fingerprint=call.fingerprint,
+            ssrc=call.identity.ssrc,
+            candidates=self._settings.vip,
+        )
+
+    def _receive(self) -> None:
+        for handle, kind, payload, via in self._endpoint.receive(_DATAGRAMS_AT_ONCE):
+            call = self._book.by_handle(handle)
+            if call is None:
+                continue
+            try:
+                call.receive(kind, payload, via)
+            except Exception:
+                logger.exception("a call's datagram could not be handled", extra={"fields": {"call": call.call_id}})
+                call.end(EndReason.INTERNAL_ERROR)
+
+    def _note_if_drained(self) -> None:
+        if self.capacity.draining and not self.capacity.live:
+            self.drained.set()
