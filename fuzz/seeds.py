@@ -26,6 +26,7 @@ def main(vectors: Path, corpus: Path) -> None:
             *(who + bytes.fromhex(row["hex"]) for row in rows("stun.json", "messages") for who in (b"\0", b"\1")),
             *(b"\2" + bytes.fromhex(row["hex"]) for row in rows("hop.json", "datagrams")),
         ],
+        "switchboard": [bytes.fromhex(row["hex"]) for row in rows("hop.json", "datagrams", "refused")],
         "route_table": [
             *(json.dumps(row["document"]).encode() for row in rows("route_tables.json", "accepted")),
             *(row["text"].encode() for row in rows("route_tables.json", "refused")),
