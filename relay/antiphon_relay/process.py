@@ -8,6 +8,7 @@ used.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import secrets
 import signal
 import time
@@ -51,7 +52,7 @@ class RelayProcess:
         fields = {"listen": ",".join(bound.listen), "hop": ",".join(bound.hop), "unix_ms": bound.unix_ms}
         log.info("bound", extra={"fields": fields})
         try:
-            async with self._http(), self._background(bound):
+            async with self._background(bound), self._http():
                 self._ready = True
                 await self._told_to_end.wait()
                 await self._drain()
@@ -76,6 +77,8 @@ class RelayProcess:
 
     @asynccontextmanager
     async def _http(self) -> AsyncIterator[None]:
+        # In a thread: the loop has flows to look up meanwhile.
+        await asyncio.to_thread(importlib.import_module, "antiphon_relay.health")
         from aiohttp import web
 
         from antiphon_relay.health import health_app
