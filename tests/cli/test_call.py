@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lite_server import Behaviour, lite_server
 
 from antiphon_cli.call import HELLO
 from antiphon_cli.voice.caller import CallPlan, place_call, place_calls
 from antiphon_cli.voice.question import Question, read_question, read_wav, write_wav
 from antiphon_cli.voice.report import Outcome, lines
+from lite_server import Behaviour, lite_server
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:aiortc", "ignore::DeprecationWarning:OpenSSL")
 

@@ -57,6 +57,14 @@ async def test_three_calls_on_two_transceivers_each_hear_their_own_voice(tmp_pat
         assert min(live) >= 1
 
 
+async def test_a_browser_that_tries_dtls_inside_stun_connects_too(tmp_path: Path) -> None:
+    trial = ("--force-fieldtrials=WebRTC-IceHandshakeDtls/Enabled/",)
+    async with running(tmp_path) as product, caller(product.url, voice("river").path, trial) as person:
+        await person.talk()
+        await person.connected()
+        assert_own_voice(await hears_itself(person, "river"), "river")
+
+
 def vip_of(product: Product) -> str:
     """The address that every answer names, as the product's first lines say it."""
     relay = next(line for line in product.lines if "relay" in line and "udp" in line)
