@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon_wire.environment import Address, Environment, SettingError
+from antiphon_wire import LONGEST_CALL_S
+from antiphon_wire.environment import DEFAULT_LONGEST_CALL_S, Address, Environment, SettingError
 
 LEVELS = ("info", "debug")
 
@@ -68,6 +69,14 @@ def test_what_is_not_set_has_its_default(variables: dict[str, str]) -> None:
     assert (env.integer("X", default=0), env.seconds("X", default=0.0)) == (0, 0.0)
     assert env.path("X", default="/a") == Path("/a")
     assert env.choice("X", LEVELS, default="info") == "info"
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "0.5", "1814401", "25 d"])
+def test_the_longest_call_is_whole_seconds_up_to_21_days(text: str) -> None:
+    assert Environment({}).longest_call_s() == DEFAULT_LONGEST_CALL_S
+    assert Environment({"ANTIPHON_LONGEST_CALL_S": "1814400"}).longest_call_s() == LONGEST_CALL_S
+    with pytest.raises(SettingError, match="ANTIPHON_LONGEST_CALL_S"):
+        Environment({"ANTIPHON_LONGEST_CALL_S": text}).longest_call_s()
 
 
 REQUIRED: list[Callable[[Environment], object]] = [

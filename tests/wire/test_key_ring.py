@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon_wire import KeyRing, KeyRingError, Ticket, TicketError
+from antiphon_wire import LONGEST_CALL_S, MINT_SLACK_S, KeyRing, KeyRingError, Ticket, TicketError
 
 NOW = 1_795_226_400
 SECRET = bytes(range(32))
@@ -77,6 +77,19 @@ def test_a_generated_document_mints_at_once_and_for_a_year() -> None:
     with pytest.raises(KeyRingError, match="no key of the key ring may mint now"):
         ring.mint(ticket, now=NOW + 366 * 86_400)
     assert KeyRing.generate_json(NOW) != text
+
+
+@pytest.mark.parametrize("skew_s", [0, 3600])
+@pytest.mark.parametrize("late_s", [-1, 0, 1])
+def test_a_ticket_for_the_longest_call_opens_from_its_first_second_to_its_last(skew_s: int, late_s: int) -> None:
+    """However far apart the clocks of who minted and who opens may lie."""
+    minted_at = NOW + 364 * 86_400
+    ring = KeyRing.from_json(KeyRing.generate_json(NOW))
+    expires_at = minted_at + LONGEST_CALL_S + MINT_SLACK_S
+    ufrag = ring.mint(Ticket(cluster_id=0, route=8, expires_at=expires_at, nonce=1), now=minted_at).ufrag
+    for moment in (minted_at, minted_at + LONGEST_CALL_S):
+        opened = ring.open(ufrag, now=moment + late_s * skew_s, longest_s=LONGEST_CALL_S, skew_s=skew_s)
+        assert opened.route == 8
 
 
 def test_nothing_secret_is_shown() -> None:

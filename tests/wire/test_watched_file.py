@@ -95,7 +95,8 @@ def test_the_last_good_value_stays_and_each_complaint_is_logged_once(
 def test_a_text_that_is_not_utf_8_is_a_complaint(path: Path) -> None:
     watched = WatchedFile(path, str)
     path.write_bytes(b"\xff\xff")
-    assert not watched.look()
+    for _ in range(3):
+        assert not watched.look()
     assert (watched.current, watched.refused) == ("1", 1)
 
 

@@ -1,6 +1,9 @@
-from typing import final
+from typing import Final, final
 
 __all__ = [
+    "BLOCK_SIZE",
+    "LONGEST_CALL_S",
+    "MINT_SLACK_S",
     "CallId",
     "HopError",
     "HopRecord",
@@ -20,6 +23,10 @@ __all__ = [
     "unpack_hop",
     "verify_stun",
 ]
+
+BLOCK_SIZE: Final[int]
+LONGEST_CALL_S: Final[int]
+MINT_SLACK_S: Final[int]
 
 class KeyRingError(ValueError): ...
 class RefusedTicketError(ValueError): ...

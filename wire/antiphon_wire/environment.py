@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self, TypeVar, overload
 
+from antiphon_wire.ticket import LONGEST_CALL_S
+
+DEFAULT_LONGEST_CALL_S: Final = 3600
+
 _D = TypeVar("_D")
 
 
@@ -140,6 +144,11 @@ class Environment:
         if found not in choices:
             raise SettingError(name, f"must be one of {', '.join(choices)}, not {found!r}", choices[0])
         return found
+
+    def longest_call_s(self) -> int:
+        """`ANTIPHON_LONGEST_CALL_S`, read in one way: who mints tickets and who checks them must agree on it."""
+        name = "ANTIPHON_LONGEST_CALL_S"
+        return self.integer(name, default=DEFAULT_LONGEST_CALL_S, minimum=1, maximum=LONGEST_CALL_S)
 
     def _find(self, name: str) -> str | None:
         return self._variables.get(name, "").strip() or None

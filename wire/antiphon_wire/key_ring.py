@@ -9,14 +9,14 @@ from typing import Self
 
 from antiphon_wire import _extension
 from antiphon_wire._extension import KeyRingError
-from antiphon_wire.ticket import CallId, Minted, Ticket, TicketError
+from antiphon_wire.ticket import LONGEST_CALL_S, MINT_SLACK_S, CallId, Minted, Ticket, TicketError
 
 __all__ = ["KeyRing", "KeyRingError", "KeySpec"]
 
 _SECRET_BYTES = 32
 _CLOCK_SLACK = timedelta(minutes=1)
 _GENERATED_KEY_MINTS = timedelta(days=365)
-_LONGEST_TICKET = timedelta(days=30)
+_LONGEST_TICKET = timedelta(seconds=LONGEST_CALL_S + MINT_SLACK_S) + _CLOCK_SLACK
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 KeySpec = tuple[int, bytes, int, int, int]

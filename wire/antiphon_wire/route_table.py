@@ -6,12 +6,9 @@ from enum import StrEnum
 from typing import NotRequired, Self, TypedDict, cast
 
 from antiphon_wire import _extension
-from antiphon_wire._extension import RouteTableError
+from antiphon_wire._extension import BLOCK_SIZE, RouteTableError
 
 __all__ = ["BLOCK_SIZE", "Block", "BlockState", "Moved", "Pool", "Relay", "RouteTable", "RouteTableError"]
-
-BLOCK_SIZE = 8
-"""Route ids in a block; a pod spreads its calls over them, so that they can move in eighths."""
 
 
 class BlockState(StrEnum):

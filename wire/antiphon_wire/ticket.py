@@ -2,13 +2,13 @@
 
 from enum import StrEnum
 
-from antiphon_wire._extension import CallId, Minted, RefusedTicketError, Ticket
+from antiphon_wire._extension import LONGEST_CALL_S, MINT_SLACK_S, CallId, Minted, RefusedTicketError, Ticket
 
-__all__ = ["CallId", "Minted", "Ticket", "TicketError", "TicketReason"]
+__all__ = ["LONGEST_CALL_S", "MINT_SLACK_S", "CallId", "Minted", "Ticket", "TicketError", "TicketReason"]
 
 
 class TicketReason(StrEnum):
-    """Why a ticket or call id is refused; the relay's drop reasons carry the same names."""
+    """Why a ticket or call id is refused; the relay's drop reasons are these behind `ticket_`."""
 
     MALFORMED = "malformed"
     UNKNOWN_VERSION = "unknown_version"

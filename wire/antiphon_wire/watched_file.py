@@ -35,16 +35,15 @@ class WatchedFile(Generic[T]):
         self._refuses = refuses
         self._version = 0
         self._complaint: str | None = None
-        text, self._seen = _read(path)
-        self.current = parse(text)
+        self._seen: Signature | None = None
+        self.current = parse(self._read())
 
     def look(self) -> bool:
         """Reads the file if it changed; says whether there is a new value."""
         try:
             if _signature(self._path.stat()) == self._seen:
                 return False
-            text, self._seen = _read(self._path)
-            newer = self._parse(text)
+            newer = self._parse(self._read())
         except OSError as error:
             return self._complain(error.strerror or type(error).__name__)
         except ValueError as error:
@@ -69,6 +68,13 @@ class WatchedFile(Generic[T]):
                 yield self.current
             await asyncio.sleep(POLL_INTERVAL_S)
 
+    def _read(self) -> str:
+        with self._path.open(encoding="utf-8") as file:
+            # Of the file that was opened: the path may name another one by now. And before it is decoded, which may
+            # fail: a file is looked at once, good or bad.
+            self._seen = _signature(os.fstat(file.fileno()))
+            return file.read()
+
     def _complain(self, why: str) -> bool:
         if why != self._complaint:
             log.warning("file not taken, the last good one stays", extra={"fields": {"file": self._path, "why": why}})
@@ -81,10 +87,3 @@ Signature = tuple[int, int, int]
 
 def _signature(status: os.stat_result) -> Signature:
     return (status.st_ino, status.st_mtime_ns, status.st_size)
-
-
-def _read(path: Path) -> tuple[str, Signature]:
-    # Of the file that was opened: the path may name another one by now.
-    with path.open(encoding="utf-8") as file:
-        signature = _signature(os.fstat(file.fileno()))
-        return file.read(), signature

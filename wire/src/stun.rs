@@ -70,7 +70,7 @@ pub enum StunError {
     Truncated,
     /// Longer than [`MAX_MESSAGE`], or than its own length field says.
     Oversized,
-    /// Not a STUN message: leading bits or magic cookie are wrong.
+    /// Not a STUN message: its leading bits or magic cookie are wrong, or its length field is no multiple of four.
     NotStun,
     /// A method other than Binding.
     NotBinding,
@@ -127,11 +127,6 @@ pub struct Message<'a> {
     /// Where MESSAGE-INTEGRITY starts in `datagram`.
     integrity_at: Option<usize>,
     datagram: &'a [u8],
-}
-
-/// Whether the first byte says STUN (RFC 7983 §7).
-pub fn is_stun(datagram: &[u8]) -> bool {
-    datagram.first().is_some_and(|byte| *byte < 4)
 }
 
 /// Parses one datagram that must hold exactly one Binding message.

@@ -14,6 +14,8 @@ pub const TICKET_LEN: usize = 24;
 pub const CALL_ID_PREFIX: &str = "rtc_";
 /// Slack that the transceiver adds to the longest call when it mints, so that a live call's ticket is always valid.
 pub const MINT_SLACK_S: u64 = 300;
+/// The longest call that any part may be set to, 21 days: a ticket for it fits [`Validity`]'s window, with an hour of skew.
+pub const LONGEST_CALL_S: u64 = 21 * 86_400;
 
 /// Half of the circle of 2^16 minutes.
 const LONGEST_WINDOW_MIN: u64 = 0x7FFF;
@@ -36,7 +38,7 @@ pub struct Ticket {
     pub nonce: u32,
 }
 
-/// Why a ticket is refused. The labels are the relay's drop reasons.
+/// Why a ticket is refused. The relay's drop reasons are these labels behind `ticket_`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TicketError {
     /// Not 24 ice-chars, or base64 that is not canonical.
@@ -173,7 +175,7 @@ pub(crate) fn decode_call_id(call_id: &[u8]) -> Result<(u8, Block), TicketError>
 }
 
 fn decode_block(engine: &GeneralPurpose, text: &[u8]) -> Result<Block, TicketError> {
-    // One byte more than a block, so that the decoder's size estimate for 22 characters fits.
+    // Two bytes more than a block, so that the decoder's size estimate for 22 characters, three bytes for every four, fits.
     let mut buffer = [0; BLOCK_LEN + 2];
     let length = engine.decode_slice(text, &mut buffer).map_err(|_| TicketError::Malformed)?;
     buffer.get(..length).and_then(|bytes| bytes.try_into().ok()).ok_or(TicketError::Malformed)

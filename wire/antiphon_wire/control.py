@@ -1,0 +1,63 @@
+"""The control API's closed words, which signaling reads and a transceiver says, and the token both must hold."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from antiphon_wire.environment import SettingError
+
+SHORTEST_TOKEN: Final = 32
+
+
+class ControlErrorCode(StrEnum):
+    """Why a transceiver refuses a request; the value is the `code` of its error object."""
+
+    OFFER_NOT_SDP = "offer_not_sdp"
+    OFFER_TOO_LARGE = "offer_too_large"
+    OFFER_WITHOUT_AUDIO = "offer_without_audio"
+    OFFER_WITHOUT_FINGERPRINT = "offer_without_fingerprint"
+    OFFER_WITHOUT_ICE = "offer_without_ice"
+    OFFER_WITHOUT_OPUS = "offer_without_opus"
+    REQUEST_MALFORMED = "request_malformed"
+    """The body around the offer is at fault, so its sender is, not the caller."""
+    UNAUTHORIZED = "unauthorized"
+    CALL_UNKNOWN = "call_unknown"
+    BACKEND_UNREACHABLE = "backend_unreachable"
+    NO_CAPACITY = "no_capacity"
+    DRAINING = "draining"
+    NOT_READY = "not_ready"
+    """No key may mint tickets now."""
+
+
+class EndReason(StrEnum):
+    """Why a call is over."""
+
+    CLIENT_CLOSED = "client_closed"
+    HANGUP = "hangup"
+    SETUP_TIMEOUT = "setup_timeout"
+    DTLS_FAILED = "dtls_failed"
+    CONSENT_LOST = "consent_lost"
+    MAX_DURATION = "max_duration"
+    BACKEND_LOST = "backend_lost"
+    DRAIN_DEADLINE = "drain_deadline"
+    TRANSCEIVER_LOST = "transceiver_lost"
+    """No transceiver says it: signaling does, of a pod that is gone."""
+    INTERNAL_ERROR = "internal_error"
+
+
+def read_control_token(path: Path) -> str:
+    """Reads the file that `ANTIPHON_CONTROL_TOKEN_FILE` names; raises SettingError."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except UnicodeDecodeError:
+        raise _refused("names a file that holds more than ASCII") from None
+    except OSError as error:
+        raise _refused(f"names a file that cannot be read: {error.strerror or type(error).__name__}") from None
+    # What an Authorization header can carry: a space ends the credentials (RFC 9110 section 11.4).
+    if len(token) < SHORTEST_TOKEN or not token.isprintable() or " " in token:
+        raise _refused(f"names a file that must hold one line of at least {SHORTEST_TOKEN} characters without spaces")
+    return token
+
+
+def _refused(problem: str) -> SettingError:
+    return SettingError("ANTIPHON_CONTROL_TOKEN_FILE", problem, "/etc/antiphon/control-token")
