@@ -4,11 +4,14 @@ Everything is on this machine's loopback: one load generator plays the clients a
 each forwarder the same packets in turn, round after round. The figure is the forwarder's whole process (for the relay
 Python included), user and kernel time by the scheduler's count, over the packets that it forwarded in either direction.
 Loopback is not a network: the ratio to the plain loop is what carries over, the nanoseconds are this machine's.
+Prints a table and one line of JSON. ANTIPHON_BENCH_SECONDS bounds the time of offering packets (default 60); building,
+and starting a forwarder for each measurement, come on top.
 """
 
 import argparse
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -18,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from antiphon_wire import KeyRing, Ticket, stun
 
@@ -68,33 +71,49 @@ class Row:
     lost: float
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What each forwarder is offered, and how often."""
+
+    flows: int
+    rate: int
+    """Client packets a second; each comes back."""
+    rounds: int
+    warm_up_s: float
+    window_s: float
+
+    @classmethod
+    def within(cls, seconds: float, *, flows: int, rate: int) -> Self:
+        """Five rounds where each measurement can be as long as a second."""
+        rounds = max(1, min(5, int(seconds / len(FORWARDERS))))
+        each_s = seconds / (rounds * len(FORWARDERS))
+        return cls(flows, rate, rounds, warm_up_s=round(each_s / 4, 3), window_s=round(each_s * 3 / 4, 3))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="CPU of the relay for each forwarded packet")
-    parser.add_argument("--flows", type=int, default=500)
+    parser.add_argument("--flows", type=int, default=1000)
     parser.add_argument("--rate", type=int, default=20_000, help="client packets a second; each comes back")
-    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args()
+    seconds = float(os.environ.get("ANTIPHON_BENCH_SECONDS", "60"))
+    plan = Plan.within(seconds, flows=options.flows, rate=options.rate)
     tools = build_tools()
     samples: dict[str, list[Sample]] = {forwarder.name: [] for forwarder in FORWARDERS}
-    for round_number in range(options.rounds):
-        print(f"round {round_number + 1} of {options.rounds}", file=sys.stderr)
+    for round_number in range(plan.rounds):
+        print(f"round {round_number + 1} of {plan.rounds}", file=sys.stderr)
         for forwarder in FORWARDERS:
-            samples[forwarder.name].append(measure(forwarder, tools, options))
+            samples[forwarder.name].append(measure(forwarder, tools, plan))
     rows = rows_of(samples)
+    print(f"{plan.flows} flows, {plan.rate} packets/s each way, one worker, {os.cpu_count()} CPUs\n")
     print(table_of(rows))
     report = {
-        "flows": options.flows,
-        "rate": options.rate,
+        **asdict(plan),
         "payload_bytes": 160,
         "kernel": os.uname().release,
         "cpus": os.cpu_count(),
         "rows": [asdict(row) for row in rows],
     }
     print(json.dumps(report))
-    if options.json is not None:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def build_tools() -> Path:
@@ -106,22 +125,23 @@ def build_tools() -> Path:
     return Path(loads[0]).parent
 
 
-def measure(forwarder: Forwarder, tools: Path, options: argparse.Namespace) -> Sample:
+def measure(forwarder: Forwarder, tools: Path, plan: Plan) -> Sample:
     with tempfile.TemporaryDirectory() as folder:
         start = relay if forwarder.is_relay else plain_loop
         with start(Path(folder), tools) as process:
-            checks = checks_of(Path(folder), options.flows) if forwarder.is_relay else ["ab"] * options.flows
-            return offer(forwarder, tools, options, process, checks)
+            checks = checks_of(Path(folder), plan.flows) if forwarder.is_relay else ["ab"] * plan.flows
+            return offer(forwarder, tools, plan, process, checks)
 
 
 def offer(
     forwarder: Forwarder,
     tools: Path,
-    options: argparse.Namespace,
+    plan: Plan,
     process: "subprocess.Popen[str]",
     checks: list[str],
 ) -> Sample:
-    command = [str(tools / "udp_load"), LISTEN, TRANSCEIVER, str(options.rate), str(options.seconds), forwarder.echo]
+    offered = [str(plan.rate), str(plan.warm_up_s), str(plan.window_s), forwarder.echo]
+    command = [str(tools / "udp_load"), LISTEN, TRANSCEIVER, *offered]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
         assert load.stdin is not None
         assert load.stdout is not None
@@ -170,8 +190,24 @@ def relay(folder: Path, _: Path) -> Iterator["subprocess.Popen[str]"]:
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
         assert process.stderr is not None
         assert " bound " in process.stderr.readline()
+        wait_until_started()
         yield process
         process.kill()
+
+
+def wait_until_started() -> None:
+    """What the relay does last is to answer HTTP; the CPU of its start is no packet's."""
+    host, port = HTTP.rsplit(":", 1)
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def checks_of(folder: Path, flows: int) -> list[str]:

@@ -15,6 +15,11 @@ SAMPLE_RATE = 24_000
 FRAME_BYTES = SAMPLE_RATE // 50 * 2
 
 
+def never() -> None:
+    """Takes what a session says when it cannot go on."""
+    raise AssertionError("a media session failed")
+
+
 class Clock:
     """Starts at a time that is no round number: nothing may rely on zero."""
 
@@ -91,7 +96,11 @@ class MediaPair:
         sent: list[bytes] = []
         heard = bytearray()
         session = MediaSession(
-            AudioParameters(payload_type=111, ssrc=ssrc), send=sent.append, on_pcm=heard.extend, pacer=self.pacer
+            AudioParameters(payload_type=111, ssrc=ssrc),
+            send=sent.append,
+            on_pcm=heard.extend,
+            on_failure=never,
+            pacer=self.pacer,
         )
         return Side(session, sent, heard)
 

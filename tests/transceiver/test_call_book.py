@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon_transceiver.call import CallState, EndReason
-from antiphon_transceiver.calls import MOST_REMEMBERED, REMEMBERED_S, CallBook, CallRecord, RouteSpread
+from antiphon_transceiver.backends import BackendStatistics
+from antiphon_transceiver.call import CallState
+from antiphon_transceiver.call_book import MOST_REMEMBERED, REMEMBERED_S, CallBook, CallRecord
 from antiphon_transceiver.capacity import Capacity, Refusal
 from antiphon_transceiver.data_channel import ChannelCounters
 from antiphon_transceiver.media import MediaStatistics
+from antiphon_transceiver.route_spread import RouteSpread
+from antiphon_wire.control import EndReason
 
 SILENCE = MediaStatistics(
     packets_received=0,
@@ -23,6 +26,8 @@ SILENCE = MediaStatistics(
     concealed_ms=0,
     recovered_ms=0,
     undecodable=0,
+    surplus_packets=0,
+    surplus_ms=0,
     authentication_failures=0,
     replayed=0,
     refused=0,
@@ -44,7 +49,9 @@ class Entry:
 
     def record(self) -> CallRecord:
         reason = EndReason.HANGUP if self.state is CallState.ENDED else None
-        return CallRecord(self.call_id, 0, None, self.state, reason, 1.0, {}, SILENCE, ChannelCounters())
+        return CallRecord(
+            self.call_id, 0, None, self.state, reason, 1.0, {}, SILENCE, ChannelCounters(), BackendStatistics()
+        )
 
 
 def close(book: CallBook[Entry], entry: Entry, now: float) -> None:

@@ -67,6 +67,11 @@ async def test_a_backend_that_is_not_there_is_said_in_the_answer_to_the_offer(tm
     async with running_pod(tmp_path, variables) as pod, offered(pod) as conversation:
         assert (conversation.reply.status, conversation.reply.code) == (502, "backend_unreachable")
         assert (await pod.ask("GET", "/v1/capacity")).body["free"] == 60
+        # It is a refused offer, and no call that ended.
+        assert (await pod.ask("GET", "/v1/calls")).body == {"calls": []}
+        assert await pod.metric('antiphon_transceiver_offers_refused_total{code="backend_unreachable"}') == 1
+        assert await pod.metric('antiphon_transceiver_calls_ended_total{reason="backend_lost"}') == 0
+        assert await pod.metric("antiphon_transceiver_call_seconds_count") == 0
 
 
 async def test_after_a_good_connection_the_next_answer_does_not_wait_for_the_backend(tmp_path: Path) -> None:

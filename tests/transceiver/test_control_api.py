@@ -119,3 +119,4 @@ async def test_health_and_metrics_need_no_token_and_name_nobody(pod: Pod) -> Non
     assert str(ufrag.usernameFragment) not in everything_said
     assert str(ufrag.password) not in everything_said
     assert f":{conversation.caller.vip[1]}" not in exposition
+    assert "_created" not in exposition

@@ -77,6 +77,10 @@ def test_what_an_association_sends_is_well_formed(sent: Chunk) -> None:
     assert is_well_formed(serialize_packet(5000, 5000, 7, sent))
 
 
+def test_many_small_messages_may_share_a_packet() -> None:
+    assert is_well_formed(packet(bytes(sack()), *[chunk(0, bytes(12) + b"tiny")] * 50))
+
+
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -90,6 +94,9 @@ def test_what_an_association_sends_is_well_formed(sent: Chunk) -> None:
         pytest.param(chunk(0, bytes(20), length=400), id="a chunk longer than its packet"),
         pytest.param(chunk(0, b"", length=3), id="a chunk shorter than its header"),
         pytest.param(b"", id="no chunk"),
+        pytest.param(chunk(4, b"") * 9, id="more heartbeats than a stack sends at once"),
+        pytest.param(chunk(10, bytes(24)) * 9, id="more cookies than there are"),
+        pytest.param(chunk(130, struct.pack("!HHLL", 17, 12, 1, 0) * 3), id="more than two resets"),
     ],
 )
 def test_what_would_break_or_hang_the_parser_is_not_well_formed(hostile: bytes) -> None:

@@ -5,7 +5,8 @@ import os
 import sys
 
 from antiphon_transceiver.pod import run_pod
-from antiphon_transceiver.settings import Settings, read_control_token
+from antiphon_transceiver.settings import Settings
+from antiphon_wire.control import read_control_token
 from antiphon_wire.environment import SettingError
 from antiphon_wire.logs import configure_logs
 

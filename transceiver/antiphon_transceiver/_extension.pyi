@@ -6,7 +6,6 @@ __all__ = [
     "KIND_CHECKED",
     "KIND_CONSENT_LOST",
     "KIND_DTLS",
-    "KIND_MOVED",
     "KIND_RTCP",
     "KIND_RTP",
     "KIND_SETUP_TIMEOUT",
@@ -21,8 +20,6 @@ KIND_DTLS: Final[int]
 """The payload is one datagram of DTLS records from a checked address."""
 KIND_RTP: Final[int]
 KIND_RTCP: Final[int]
-KIND_MOVED: Final[int]
-"""The send address is another one."""
 KIND_SETUP_TIMEOUT: Final[int]
 """No valid check within the set-up window; said once."""
 KIND_CONSENT_LOST: Final[int]

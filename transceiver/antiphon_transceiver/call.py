@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from antiphon_wire.control import EndReason
+
 
 class CallState(Enum):
     NEW = "new"
@@ -20,20 +22,6 @@ class CallEvent(Enum):
     END = "end"
 
 
-class EndReason(Enum):
-    CLIENT_CLOSED = "client_closed"
-    HANGUP = "hangup"
-    SETUP_TIMEOUT = "setup_timeout"
-    DTLS_FAILED = "dtls_failed"
-    CONSENT_LOST = "consent_lost"
-    MAX_DURATION = "max_duration"
-    BACKEND_LOST = "backend_lost"
-    DRAIN_DEADLINE = "drain_deadline"
-    TRANSCEIVER_LOST = "transceiver_lost"
-    """Never set here: signaling says it of a pod that is gone."""
-    INTERNAL_ERROR = "internal_error"
-
-
 class Milestone(Enum):
     """What a call passes once; the value names its time in the statistics, in milliseconds from the offer."""
 
@@ -47,8 +35,6 @@ class Milestone(Enum):
 
 TRANSITIONS: dict[tuple[CallState, CallEvent], CallState] = {
     (CallState.NEW, CallEvent.CHECKED): CallState.CONNECTING,
-    (CallState.CONNECTING, CallEvent.CHECKED): CallState.CONNECTING,
-    (CallState.CONNECTED, CallEvent.CHECKED): CallState.CONNECTED,
     (CallState.CONNECTING, CallEvent.SECURED): CallState.CONNECTED,
     (CallState.NEW, CallEvent.END): CallState.ENDED,
     (CallState.CONNECTING, CallEvent.END): CallState.ENDED,

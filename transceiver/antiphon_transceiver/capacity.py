@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from antiphon_wire.control import ControlErrorCode
+
 
 class Refusal(Enum):
-    """Why no call is taken; the value is the error code of the control API."""
+    """Why no call is taken; the value is what the control API says of it."""
 
-    NO_CAPACITY = "no_capacity"
-    DRAINING = "draining"
-    NOT_READY = "not_ready"
+    NO_CAPACITY = ControlErrorCode.NO_CAPACITY
+    DRAINING = ControlErrorCode.DRAINING
+    NOT_READY = ControlErrorCode.NOT_READY
 
 
 @dataclass

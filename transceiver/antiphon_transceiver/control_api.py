@@ -18,8 +18,9 @@ from antiphon_transceiver.control_messages import (
     parse_new_call,
 )
 from antiphon_transceiver.metrics import Metrics
+from antiphon_transceiver.pod_calls import CallRefusedError, PodCalls
 from antiphon_transceiver.sdp import OfferError, OfferFault
-from antiphon_transceiver.switchboard import CallRefusedError, Switchboard
+from antiphon_wire.control import ControlErrorCode
 
 logger = logging.getLogger(__name__)
 
@@ -35,14 +36,14 @@ _REFUSALS = {
 
 
 class ControlApi:
-    def __init__(self, switchboard: Switchboard, metrics: Metrics, pod: str, token: str) -> None:
-        self._switchboard = switchboard
+    def __init__(self, calls: PodCalls, metrics: Metrics, pod: str, token: str) -> None:
+        self._calls = calls
         self._metrics = metrics
         self._pod = pod
         self._token = token.encode()
 
     def application(self) -> web.Application:
-        app = web.Application(middlewares=[self._authorize], client_max_size=LARGEST_BODY)
+        app = web.Application(middlewares=[self._contain, self._authorize], client_max_size=LARGEST_BODY)
         app.add_routes(
             [
                 web.post("/v1/calls", self._create),
@@ -59,56 +60,70 @@ class ControlApi:
         return app
 
     @web.middleware
+    async def _contain(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The root of every request: what breaks in one is said in the API's own words."""
+        try:
+            return await handler(request)
+        except web.HTTPException:
+            raise
+        except Exception:
+            logger.exception("a request failed", extra={"fields": {"method": request.method}})
+            self._metrics.request_failed()
+            return _error(500, ControlErrorCode.INTERNAL_ERROR, "The pod failed at this request; its log says how.")
+
+    @web.middleware
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(_API):
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             given = token.strip().encode("utf-8", "replace")
             if scheme.lower() != "bearer" or not hmac.compare_digest(given, self._token):
-                return _error(401, "unauthorized", "Send the control token: Authorization: Bearer <token>.")
+                return _error(
+                    401, ControlErrorCode.UNAUTHORIZED, "Send the control token: Authorization: Bearer <token>."
+                )
         return await handler(request)
 
     async def _create(self, request: web.Request) -> web.Response:
         try:
             new_call = parse_new_call(await request.read())
-            answered = await self._switchboard.create(new_call.offer, new_call.request)
+            answered = await self._calls.create(new_call.offer, new_call.request)
         except web.HTTPRequestEntityTooLarge:
             return self._refuse(413, OfferFault.TOO_LARGE.value, f"The body is larger than {LARGEST_BODY} bytes.")
         except RequestError as error:
-            return self._refuse(400, "request_malformed", str(error))
+            return self._refuse(400, ControlErrorCode.REQUEST_MALFORMED, str(error))
         except OfferError as error:
             return self._refuse(413 if error.fault is OfferFault.TOO_LARGE else 400, error.fault.value, error.message)
         except CallRefusedError as error:
             return self._refuse(503, error.refusal.value, _REFUSALS[error.refusal], free=0)
         except BackendUnreachable as error:
-            return self._refuse(502, "backend_unreachable", str(error))
-        free = self._switchboard.capacity.free
+            return self._refuse(502, ControlErrorCode.BACKEND_UNREACHABLE, str(error))
+        free = self._calls.capacity.free
         return _json(201, created_body(answered.record, answered.answer, self._pod, free))
 
     async def _list(self, _request: web.Request) -> web.Response:
-        return _json(200, {"calls": [call_body(record, self._pod) for record in self._switchboard.records()]})
+        return _json(200, {"calls": [call_body(record, self._pod) for record in self._calls.records()]})
 
     async def _show(self, request: web.Request) -> web.Response:
-        record = self._switchboard.record(request.match_info["id"])
+        record = self._calls.record(request.match_info["id"])
         return _unknown() if record is None else _json(200, call_body(record, self._pod))
 
     async def _delete(self, request: web.Request) -> web.Response:
-        record = self._switchboard.hang_up(request.match_info["id"])
+        record = self._calls.hang_up(request.match_info["id"])
         return _unknown() if record is None else _json(200, call_body(record, self._pod))
 
     async def _capacity(self, _request: web.Request) -> web.Response:
-        return _json(200, capacity_body(self._switchboard.capacity, self._pod))
+        return _json(200, capacity_body(self._calls.capacity, self._pod))
 
     async def _drain(self, _request: web.Request) -> web.Response:
-        self._switchboard.drain()
-        return _json(202, capacity_body(self._switchboard.capacity, self._pod))
+        self._calls.drain()
+        return _json(202, capacity_body(self._calls.capacity, self._pod))
 
     async def _live(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def _ready(self, _request: web.Request) -> web.Response:
-        if self._switchboard.capacity.draining:
+        if self._calls.capacity.draining:
             return web.Response(status=503, text="draining\n")
-        if not self._switchboard.can_mint():
+        if not self._calls.can_mint():
             return web.Response(status=503, text="no key may mint now\n")
         return web.Response(text="ready\n")
 
@@ -117,13 +132,13 @@ class ControlApi:
             body=self._metrics.exposition(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
 
-    def _refuse(self, status: int, code: str, message: str, **more: int) -> web.Response:
+    def _refuse(self, status: int, code: ControlErrorCode, message: str, **more: int) -> web.Response:
         self._metrics.offer_refused(code)
         return _error(status, code, message, **more)
 
 
 def _unknown() -> web.Response:
-    return _error(404, "call_unknown", "No such call on this pod, or it ended too long ago.")
+    return _error(404, ControlErrorCode.CALL_UNKNOWN, "No such call on this pod, or it ended too long ago.")
 
 
 def _error(status: int, code: str, message: str, **more: int) -> web.Response:

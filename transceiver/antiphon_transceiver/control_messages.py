@@ -1,15 +1,18 @@
 """The control API's JSON: requests read into values, values written as answers (docs/interfaces.md)."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import orjson
 
 from antiphon_transceiver.backends import CallRequest
 from antiphon_transceiver.call import Milestone
-from antiphon_transceiver.calls import CallRecord
+from antiphon_transceiver.call_book import CallRecord
 from antiphon_transceiver.capacity import Capacity
 
 _LONGEST_MODEL = 256
+_DEEPEST_SESSION = 32
+"""Objects and arrays in one another. A Realtime session has six, a tool's JSON Schema in it some more."""
 
 Json = dict[str, object]
 
@@ -28,8 +31,9 @@ def parse_new_call(body: bytes) -> NewCall:
     """Reads `{"offer", "model", "session"}`; raises RequestError."""
     try:
         document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise RequestError("The body is not JSON.") from None
+    except orjson.JSONDecodeError as error:
+        # Among it what only some readers take: half a surrogate pair, a number beyond a double's range.
+        raise RequestError(f"The body is not JSON: {error.msg}.") from None
     if not isinstance(document, dict) or not isinstance(document.get("offer"), str):
         raise RequestError('The body is not an object with the text "offer".')
     model, session = document.get("model"), document.get("session")
@@ -43,11 +47,22 @@ def parse_new_call(body: bytes) -> NewCall:
 def _session_text(session: Json | None) -> str | None:
     if session is None:
         return None
-    try:
-        return orjson.dumps(session).decode()
-    except orjson.JSONEncodeError:
-        # orjson writes less deep nesting than it reads.
-        raise RequestError('"session" is nested too deep.') from None
+    if _is_deeper(session, _DEEPEST_SESSION):
+        raise RequestError(f'"session" is nested more than {_DEEPEST_SESSION} objects or arrays deep.')
+    return orjson.dumps(session).decode()
+
+
+def _is_deeper(document: object, levels: int) -> bool:
+    layer = [document]
+    for _ in range(levels):
+        layer = [child for parent in layer for child in _children(parent) if isinstance(child, dict | list)]
+    return bool(layer)
+
+
+def _children(parent: object) -> Iterable[object]:
+    if isinstance(parent, dict):
+        return parent.values()
+    return parent if isinstance(parent, list) else ()
 
 
 def created_body(record: CallRecord, answer: str, pod: str, free: int) -> Json:
@@ -75,6 +90,7 @@ def call_body(record: CallRecord, pod: str) -> Json:
             "setup_ms": {milestone.value: round(ms, 3) for milestone, ms in record.milestones_ms.items()},
             "media": asdict(record.media),
             "events": asdict(record.events),
+            "backend": asdict(record.backend),
         },
     }
 

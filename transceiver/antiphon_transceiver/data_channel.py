@@ -1,10 +1,11 @@
 """The client's events channel: SCTP and DCEP by aiortc over the call's DTLS, made safe against its peer.
 
 The only file that knows private names of `aiortc.rtcsctptransport` (as of 1.16): `_handle_data`, `_receive`,
-`_receive_data_chunk`, `_receive_sack_chunk`, `_abort`, `_set_state`, `_advertised_rwnd`, `_last_received_tsn`,
-`_local_tsn`, `_last_sacked_tsn`, `_data_channels`, and what it calls of a DTLS transport: `_role`,
-`_register_data_receiver`, `_unregister_data_receiver`, `_send_data`. aiortc bounds neither what it reassembles nor what
-an acknowledgement makes it do.
+`_receive_data_chunk`, `_receive_forward_tsn_chunk`, `_receive_sack_chunk`, `_get_inbound_stream`, `_inbound_streams`,
+`_abort`, `_set_state`, `_sack_needed`, `_advertised_rwnd`, `_last_received_tsn`, `_local_tsn`, `_last_sacked_tsn`,
+`_data_channels`, and what it calls of a DTLS transport: `_role`, `_register_data_receiver`,
+`_unregister_data_receiver`, `_send_data`. aiortc bounds neither what it reassembles nor what an acknowledgement makes
+it do.
 """
 
 import logging
@@ -15,7 +16,14 @@ from typing import cast
 
 from aiortc import RTCDataChannel, rtcsctptransport
 from aiortc.rtcdtlstransport import RTCDtlsTransport
-from aiortc.rtcsctptransport import DataChunk, RTCSctpCapabilities, RTCSctpTransport, SackChunk
+from aiortc.rtcsctptransport import (
+    DataChunk,
+    ForwardTsnChunk,
+    InboundStream,
+    RTCSctpCapabilities,
+    RTCSctpTransport,
+    SackChunk,
+)
 
 from antiphon_transceiver.dtls import DtlsSession
 from antiphon_transceiver.negotiation import LARGEST_MESSAGE, DataChannelOffer, DtlsRole
@@ -30,9 +38,13 @@ LARGEST_BACKLOG = 1024 * 1024
 """Bytes of events that wait for a slow client; what comes on top is dropped and counted."""
 
 _MOST_CHANNELS = 16
-_RECEIVE_WINDOW = 256 * 1024
+_MOST_STREAMS = 16
+_RECEIVE_WINDOW = 128 * 1024
+# aiortc searches all held chunks of a stream for each that comes. So a chunk takes at least this much of the window,
+# which then holds 128 of them; a browser's fragments are larger.
+_LEAST_CHARGE = 1024
 # Chunks ahead of the next expected one: more than the window holds, and few enough for one SACK in one datagram.
-_FURTHEST_AHEAD = 512
+_FURTHEST_AHEAD = 256
 _TSN_MODULO = 2**32
 
 # A DATA chunk's payload such that headers (12 + 16) and DTLS record (37) stay within 1200 bytes, which the hop has room
@@ -139,9 +151,11 @@ class _Association(RTCSctpTransport):
     def __init__(self, carrier: _Carrier) -> None:
         super().__init__(cast(RTCDtlsTransport, carrier))
         self._advertised_rwnd = _RECEIVE_WINDOW
+        self._is_given_up = False
 
     async def deliver(self, packet: bytes) -> None:
-        await self._handle_data(packet)
+        if not self._is_given_up:
+            await self._handle_data(packet)
 
     async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
         if len(data) > LARGEST_MESSAGE:
@@ -153,19 +167,45 @@ class _Association(RTCSctpTransport):
         await super()._receive(stream_id, pp_id, data)
 
     async def _receive_data_chunk(self, chunk: DataChunk) -> None:
-        if self._last_received_tsn is None:
+        if self._last_received_tsn is None or self._is_given_up:
             return
         ahead = (chunk.tsn - self._last_received_tsn) % _TSN_MODULO
         is_new = 0 < ahead < _TSN_MODULO // 2
-        room = self._advertised_rwnd - len(chunk.user_data)
+        room = self._advertised_rwnd - _charge(chunk)
         # Only the next expected chunk may overdraw the window, since it can complete a message and free it again.
         if is_new and (ahead > _FURTHEST_AHEAD or (room < 0 and ahead > 1)):
+            # RFC 9260 section 6.2: the sender of what is dropped is told so at once.
+            self._sack_needed = True
             return
         if is_new and room < -LARGEST_MESSAGE:
-            await self._abort()
-            self._set_state(self.State.CLOSED)
+            await self._give_up()
             return
         await super()._receive_data_chunk(chunk)
+        self._measure_window()
+
+    async def _receive_forward_tsn_chunk(self, chunk: ForwardTsnChunk) -> None:
+        # A stream named twice would be searched twice.
+        chunk.streams = list(dict(chunk.streams).items())
+        await super()._receive_forward_tsn_chunk(chunk)
+        self._measure_window()
+
+    def _get_inbound_stream(self, stream_id: int) -> InboundStream:
+        """A stream above the limit is acknowledged, as RFC 9260 section 6.5 has it, and forgotten."""
+        if stream_id not in self._inbound_streams and len(self._inbound_streams) >= _MOST_STREAMS:
+            return InboundStream()
+        return super()._get_inbound_stream(stream_id)
+
+    def _measure_window(self) -> None:
+        """From what is held: aiortc counts bytes alone, and loses those of a stream that is reset."""
+        held = (chunk for stream in self._inbound_streams.values() for chunk in stream.reassembly)
+        self._advertised_rwnd = _RECEIVE_WINDOW - sum(map(_charge, held))
+
+    async def _give_up(self) -> None:
+        """Ends the association for good, and with it what it holds and what its peer can make it do."""
+        self._is_given_up = True
+        self._inbound_streams.clear()
+        await self._abort()
+        self._set_state(self.State.CLOSED)
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
         outstanding = (self._local_tsn - chunk.cumulative_tsn) % _TSN_MODULO
@@ -173,6 +213,10 @@ class _Association(RTCSctpTransport):
             return
         chunk.gaps = _plausible_gaps(chunk.gaps, outstanding)
         await super()._receive_sack_chunk(chunk)
+
+
+def _charge(chunk: DataChunk) -> int:
+    return max(len(chunk.user_data), _LEAST_CHARGE)
 
 
 def _plausible_gaps(gaps: list[tuple[int, int]], outstanding: int) -> list[tuple[int, int]]:

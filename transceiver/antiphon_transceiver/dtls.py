@@ -1,8 +1,9 @@
 """DTLS 1.2 for one call: aiortc's RTCDtlsTransport below RTCPeerConnection, datagrams in and SRTP keys out.
 
 The only file that knows private names of `aiortc.rtcdtlstransport` (as of 1.16): `_create_ssl_context`, `_role`,
-`_set_role`, `_setup_srtp`, `_ssl`, `_write_ssl`, `_state`, `_set_state`, `_register_data_receiver`, `_send_data`.
-aiortc has no public way to share a context, to choose ciphers, to hand out the SRTP keys or to leave SRTP to others.
+`_set_role`, `_setup_srtp`, `_ssl`, `_recv_next`, `_write_ssl`, `_state`, `_set_state`, `_register_data_receiver`,
+`_send_data`. aiortc has no public way to share a context, to choose ciphers, to hand out the SRTP keys or to leave SRTP
+to others, and it reads one record of each datagram.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from aiortc.rtcdtlstransport import (
 from aiortc.rtcicetransport import RTCIceTransport
 from OpenSSL import SSL
 
+from antiphon_transceiver.dtls_records import holds_few_records
 from antiphon_transceiver.media import SrtpKeys, SrtpProfile
 from antiphon_transceiver.negotiation import DtlsRole, Fingerprint
 
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 # Datagrams that wait for OpenSSL: a handshake is four flights, and SCTP retransmits what is dropped.
 _QUEUE_LIMIT = 64
+_LARGEST_DATAGRAM = 1500
 # AEAD only: every WebRTC stack has the first (RFC 8827 section 6.5), and a record adds at most 37 bytes. The RSA half
 # is for clients with an RSA certificate: as our DTLS server they can sign with nothing else.
 _CIPHERS = (
@@ -57,6 +60,9 @@ class Certificate(RTCCertificate):
         if self._context is None:
             self._context = super()._create_ssl_context(srtp_profiles)
             self._context.set_cipher_list(_CIPHERS)
+            # RFC 8827 section 6.5. A second handshake costs as much as the first, as often as the client likes, and
+            # nobody would compare its certificate with the offer's.
+            self._context.set_options(SSL.OP_NO_RENEGOTIATION)
         return self._context
 
 
@@ -89,8 +95,13 @@ class DtlsSession:
         self._transport = _Transport(self._leg, certificate, role)
         self._parameters = RTCDtlsParameters([RTCDtlsFingerprint(f.algorithm, f.value) for f in fingerprints])
 
-    def deliver(self, record: bytes) -> None:
-        self._leg.deliver(record)
+    @property
+    def discarded(self) -> int:
+        """Datagrams that OpenSSL never saw: too many waited, or they held more than a few records."""
+        return self._leg.discarded
+
+    def deliver(self, datagram: bytes) -> None:
+        self._leg.deliver(datagram)
 
     async def handshake(self) -> SrtpKeys:
         """Runs the handshake and checks the client's certificate; raises DtlsFailedError."""
@@ -114,8 +125,10 @@ class DtlsSession:
 
     async def close(self) -> None:
         """Says close_notify and stops."""
-        await self._transport.stop()
-        self._leg.close()
+        try:
+            await self._transport.stop()
+        finally:
+            self._leg.close()
 
 
 class _Leg:
@@ -124,12 +137,15 @@ class _Leg:
     role = "controlled"
 
     def __init__(self, send: Callable[[bytes], object]) -> None:
+        self.discarded = 0
         self._datagrams: asyncio.Queue[bytes] = asyncio.Queue(_QUEUE_LIMIT)
         self._datagram_sent = send
         self._open = True
 
     def deliver(self, datagram: bytes) -> None:
-        if not self._datagrams.full():
+        if self._datagrams.full() or not holds_few_records(datagram):
+            self.discarded += 1
+        else:
             self._datagrams.put_nowait(datagram)
 
     async def _recv(self) -> bytes:
@@ -143,7 +159,8 @@ class _Leg:
 
     def close(self) -> None:
         self._open = False
-        self.deliver(b"")
+        if self._datagrams.empty():
+            self._datagrams.put_nowait(b"")
 
 
 class _Receiver:
@@ -162,15 +179,41 @@ class _Transport(RTCDtlsTransport):
         # The answer fixed the role; left alone aiortc would derive it from ICE.
         self._set_role("server" if role is DtlsRole.SERVER else "client")
         self.keys: SrtpKeys | None = None
+        self._application: Callable[[bytes], Awaitable[None]] | None = None
         self.closed = asyncio.Event()
         self.on("statechange", self._note_closed)
 
     def receive_application(self, receive: Callable[[bytes], Awaitable[None]]) -> None:
+        self._application = receive
         self._register_data_receiver(_Receiver(receive))
 
     async def send_application(self, data: bytes) -> None:
         if self._state is State.CONNECTED:
             await self._send_data(data)
+
+    async def _recv_next(self) -> None:
+        """One datagram, with all its records: what is left unread would pile up in OpenSSL's buffer."""
+        await super()._recv_next()
+        while self.encrypted and await self._read_record():
+            pass
+        # A full queue is read without a pause otherwise, and the loop belongs to every call of the pod.
+        await asyncio.sleep(0)
+
+    async def _read_record(self) -> bool:
+        """Hands on the next record that waits in OpenSSL; False when there is none, ConnectionError at close_notify."""
+        if self._ssl is None:
+            return False
+        try:
+            data = self._ssl.recv(_LARGEST_DATAGRAM)
+        except SSL.ZeroReturnError:
+            raise ConnectionError from None
+        except SSL.Error:
+            return False
+        finally:
+            await self._write_ssl()
+        if self._application is not None:
+            await self._application(data)
+        return True
 
     def _note_closed(self) -> None:
         if self.state == "closed":

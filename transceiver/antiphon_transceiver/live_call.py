@@ -2,26 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Protocol
 
 from antiphon_transceiver import _extension
 from antiphon_transceiver.backends import Backend, BackendUnreachable
-from antiphon_transceiver.call import Call, CallState, EndReason, Milestone
-from antiphon_transceiver.calls import CallRecord
+from antiphon_transceiver.call import Call, CallState, Milestone
+from antiphon_transceiver.call_book import CallRecord
 from antiphon_transceiver.data_channel import ChannelCounters, EventsChannel
 from antiphon_transceiver.dtls import Certificates, DtlsFailedError, DtlsSession
+from antiphon_transceiver.farewell import Layer, take_leave
 from antiphon_transceiver.media import AudioParameters, MediaSession, Pacer, Playout
 from antiphon_transceiver.negotiation import Direction, Offer
+from antiphon_wire.control import EndReason
 
 logger = logging.getLogger(__name__)
 
 HANDSHAKE_LIMIT_S = 15.0
 """From the first check to the end of DTLS: our flight goes out after 0, 1, 3 and 7 s, and then it is over."""
 
-_FAREWELL_LIMIT_S = 2.0
 # RFC 5761 section 4: how RTCP is told from RTP on one port.
 _RTCP_TYPES = range(64, 96)
 
@@ -80,14 +81,16 @@ class LiveCall:
             AudioParameters(payload_type=offer.opus.payload_type, ssrc=identity.ssrc),
             send=self._send_media,
             on_pcm=self._hear,
+            on_failure=lambda: self.end(EndReason.INTERNAL_ERROR),
             pacer=surroundings.pacer,
         )
         self._client_listens = offer.opus.direction in (Direction.SENDRECV, Direction.SENDONLY)
         self._tasks: set[asyncio.Task[None]] = set()
+        backend.attach(self)
+        # Last: a call that could not be made whole must not be ended later.
         self._deadline = asyncio.get_running_loop().call_later(
             surroundings.longest_call_s, self.end, EndReason.MAX_DURATION
         )
-        backend.attach(self)
 
     @property
     def call_id(self) -> str:
@@ -108,6 +111,7 @@ class LiveCall:
             milestones_ms=dict(self.progress.milestones_ms),
             media=self._media.statistics(),
             events=replace(self._events.counters) if self._events else ChannelCounters(),
+            backend=self._backend.statistics(),
         )
 
     async def connect_backend(self) -> None:
@@ -117,7 +121,7 @@ class LiveCall:
 
     def connect_backend_meanwhile(self) -> None:
         """The same without anybody waiting: a backend that cannot be reached then ends the call."""
-        self._start(self._connect_backend_or_end())
+        self._start(self._connect_backend_or_end)
 
     def receive(self, kind: int, payload: bytes, via: int) -> None:
         """What the endpoint has for this call."""
@@ -141,9 +145,15 @@ class LiveCall:
         if not self.progress.end(reason, monotonic()):
             return
         self._deadline.cancel()
-        self._media.stop()
+        for task in self._tasks - {asyncio.current_task()}:
+            task.cancel()
+        try:
+            self._media.stop()
+        except Exception:
+            # The end of a call is the root of all that must still happen after it.
+            logger.exception("a call's media could not say goodbye", extra={"fields": {"call": self.call_id}})
         self._owner.call_ended(self, reason)
-        self._start(self._wind_up())
+        self._start(self._wind_up)
 
     def play(self, pcm: bytes, item_id: str) -> None:
         """Raises PlayoutFull. To a client that does not listen nothing is sent."""
@@ -163,10 +173,8 @@ class LiveCall:
             self.end(EndReason.BACKEND_LOST)
 
     def _checked(self) -> None:
-        is_first = self.progress.state is CallState.NEW
         self.progress.checked(monotonic())
-        if is_first:
-            self._start(self._secure())
+        self._start(self._secure)
 
     async def _secure(self) -> None:
         try:
@@ -174,6 +182,9 @@ class LiveCall:
                 keys = await self._dtls.handshake()
         except (DtlsFailedError, TimeoutError):
             self.end(EndReason.DTLS_FAILED)
+            return
+        if self.progress.state is CallState.ENDED:
+            # Cancelled, but the wait_for of Python 3.11 forgets that where what it waits for is done as well.
             return
         self.progress.secured(monotonic())
         self._media.start(keys)
@@ -206,29 +217,21 @@ class LiveCall:
 
     async def _wind_up(self) -> None:
         """Says goodbye on every layer from the top down, then gives up the place at the endpoint."""
-        others = self._tasks - {asyncio.current_task()}
+        events: list[Layer] = [("events", self._events.stop)] if self._events is not None else []
         try:
-            async with asyncio.timeout(_FAREWELL_LIMIT_S):
-                if self._events is not None:
-                    await self._events.stop()
-                await self._dtls.close()
-                await self._backend.close()
-        except TimeoutError:
-            logger.warning("a call's farewell took too long", extra={"fields": {"call": self.call_id}})
+            await take_leave(self.call_id, [*events, ("dtls", self._dtls.close), ("backend", self._backend.close)])
         finally:
-            for task in others:
-                task.cancel()
             self._endpoint.remove_call(self.identity.handle)
             self._owner.call_gone(self)
 
-    def _start(self, work: Coroutine[object, object, None]) -> None:
+    def _start(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
         task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[object, object, None]) -> None:
+    async def _guarded(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
         try:
-            await work
+            await work()
         except Exception:
             logger.exception("a call's task failed", extra={"fields": {"call": self.call_id}})
             self.end(EndReason.INTERNAL_ERROR)

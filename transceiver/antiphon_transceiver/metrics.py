@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from antiphon_transceiver.call import EndReason
-from antiphon_transceiver.calls import CallRecord
+from antiphon_transceiver.call_book import CallRecord
 from antiphon_transceiver.capacity import Capacity
 from antiphon_transceiver.media import PacerStatistics
+from antiphon_wire.control import ControlErrorCode, EndReason
 
 _PREFIX = "antiphon_transceiver"
 _STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0, 10.0)
@@ -50,6 +50,16 @@ _TOTALS = (
     _Total("events_sent", "Data channel messages to clients", lambda call: call.events.events_sent),
     _Total("events_dropped", "Data channel messages too large or too many", lambda call: call.events.events_dropped),
     _Total("sctp_malformed_packets", "SCTP packets that were refused", lambda call: call.events.malformed_packets),
+    _Total(
+        "backend_dropped_seconds",
+        "Sound of callers that backends were too slow to take",
+        lambda call: call.backend.sound_dropped_ms / 1000,
+    ),
+    _Total(
+        "backend_malformed_messages",
+        "Messages of backends that are no events",
+        lambda call: call.backend.malformed_messages,
+    ),
 )
 
 
@@ -65,6 +75,9 @@ class Snapshot:
 
 class Metrics:
     def __init__(self) -> None:
+        # `…_created` doubles the series and says nothing that the process's start does not. There is no such switch for
+        # one registry.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # of the library
         self._registry = CollectorRegistry()
         self._ended = Counter(
             f"{_PREFIX}_calls_ended", "Calls by the reason of their end", ["reason"], registry=self._registry
@@ -73,6 +86,9 @@ class Metrics:
             self._ended.labels(reason.value)
         self._refused = Counter(
             f"{_PREFIX}_offers_refused", "Offers by the code of their refusal", ["code"], registry=self._registry
+        )
+        self._failed = Counter(
+            f"{_PREFIX}_requests_failed", "Requests that an error of the transceiver ended", registry=self._registry
         )
         self._stages = Histogram(
             f"{_PREFIX}_setup_seconds",
@@ -99,9 +115,11 @@ class Metrics:
         for total in _TOTALS:
             self._of_ended_calls[total.name] += total.of(record)
 
-    def offer_refused(self, code: str) -> None:
-        """`code` is one of the control API's."""
-        self._refused.labels(code).inc()
+    def offer_refused(self, code: ControlErrorCode) -> None:
+        self._refused.labels(code.value).inc()
+
+    def request_failed(self) -> None:
+        self._failed.inc()
 
     def exposition(self) -> bytes:
         return generate_latest(self._registry)

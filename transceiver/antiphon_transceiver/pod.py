@@ -11,14 +11,14 @@ from typing import TypeVar
 from aiohttp import web
 
 from antiphon_transceiver._extension import Endpoint
-from antiphon_transceiver.call import EndReason
 from antiphon_transceiver.control_api import ControlApi
 from antiphon_transceiver.dtls import Certificates
 from antiphon_transceiver.live_call import Surroundings
 from antiphon_transceiver.media import Pacer
 from antiphon_transceiver.metrics import Metrics, Snapshot
+from antiphon_transceiver.pod_calls import PodCalls, WatchedFiles
 from antiphon_transceiver.settings import Settings
-from antiphon_transceiver.switchboard import Switchboard, WatchedFiles
+from antiphon_wire.control import EndReason
 from antiphon_wire.environment import Address, SettingError
 from antiphon_wire.key_ring import KeyRing
 from antiphon_wire.route_table import RouteTable
@@ -41,13 +41,9 @@ async def run_pod(settings: Settings, token: str) -> None:
     hop = _start(endpoint, settings.hop_address)
     pacer = Pacer()
     metrics = Metrics()
-    switchboard = Switchboard(
-        settings, files, Surroundings(endpoint, Certificates(), pacer, settings.longest_call_s), metrics
-    )
-    metrics.watch(
-        lambda: Snapshot(switchboard.capacity, switchboard.live_records(), endpoint.counters(), pacer.statistics())
-    )
-    api = ControlApi(switchboard, metrics, settings.pod, token)
+    calls = PodCalls(settings, files, Surroundings(endpoint, Certificates(), pacer, settings.longest_call_s), metrics)
+    metrics.watch(lambda: Snapshot(calls.capacity, calls.live_records(), endpoint.counters(), pacer.statistics()))
+    api = ControlApi(calls, metrics, settings.pod, token)
     try:
         async with _listening(api.application(), settings.http_address) as http, asyncio.TaskGroup() as background:
             tasks = [
@@ -56,7 +52,7 @@ async def run_pod(settings: Settings, token: str) -> None:
                 background.create_task(_follow_relays(files.table, endpoint)),
             ]
             logger.info("serving", extra={"fields": {"pod": settings.pod, "http": http, "hop": hop}})
-            await _serve(switchboard, settings.drain_deadline_s)
+            await _serve(calls, settings.drain_deadline_s)
             for task in tasks:
                 task.cancel()
     finally:
@@ -64,28 +60,28 @@ async def run_pod(settings: Settings, token: str) -> None:
     logger.info("stopped", extra={"fields": {"pod": settings.pod}})
 
 
-async def _serve(switchboard: Switchboard, drain_deadline_s: float) -> None:
+async def _serve(calls: PodCalls, drain_deadline_s: float) -> None:
     """Until the drain that a signal or the control API began is over."""
-    switchboard.attend()
+    calls.attend()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _interrupt, switchboard)
-    await switchboard.draining.wait()
-    logger.info("draining", extra={"fields": {"live": switchboard.capacity.live, "deadline_s": drain_deadline_s}})
+        loop.add_signal_handler(number, _interrupt, calls)
+    await calls.draining.wait()
+    logger.info("draining", extra={"fields": {"live": calls.capacity.live, "deadline_s": drain_deadline_s}})
     try:
         async with asyncio.timeout(drain_deadline_s):
-            await switchboard.drained.wait()
+            await calls.drained.wait()
     except TimeoutError:
-        switchboard.end_all(EndReason.DRAIN_DEADLINE)
-    await switchboard.gone()
+        calls.end_all(EndReason.DRAIN_DEADLINE)
+    await calls.gone()
 
 
-def _interrupt(switchboard: Switchboard) -> None:
+def _interrupt(calls: PodCalls) -> None:
     """The first signal drains; a second one does not wait for the deadline."""
-    if switchboard.draining.is_set():
-        switchboard.end_all(EndReason.DRAIN_DEADLINE)
+    if calls.draining.is_set():
+        calls.end_all(EndReason.DRAIN_DEADLINE)
     else:
-        switchboard.drain()
+        calls.drain()
 
 
 def _watch(

@@ -1,4 +1,7 @@
-"""Is an SCTP packet of the form of RFC 9260? aiortc's parser loops for ever on a parameter of length zero."""
+"""Is an SCTP packet of the form of RFC 9260? aiortc's parser loops for ever on a parameter of length zero.
+
+And does it ask for little? aiortc answers control chunks one by one, and 280 of them fit into a datagram.
+"""
 
 from struct import unpack_from
 
@@ -8,13 +11,18 @@ _HEADER = 4
 _DATA, _INIT, _INIT_ACK, _SACK, _SHUTDOWN, _RECONFIG, _FORWARD_TSN = 0, 1, 2, 3, 7, 130, 192
 # Chunk type -> bytes of its body before its parameters.
 _PARAMETERS_AT = {_INIT: 16, _INIT_ACK: 16, 4: 0, 5: 0, 6: 0, 9: 0, _RECONFIG: 0}
+# A stack bundles a SACK, a HEARTBEAT or a RE-CONFIG with its data, one or two of them.
+_MOST_CONTROL_CHUNKS = 8
+# RFC 6525 section 3.1.
+_MOST_RECONFIG_PARAMETERS = 2
 # RFC 6525 section 4: parameter type -> least bytes of its value.
 _RECONFIG_VALUES = {13: 12, 16: 8, 17: 8}
 
 
 def is_well_formed(packet: bytes) -> bool:
-    """Every chunk and parameter lies within its bounds and holds its fixed part; INIT stands alone."""
+    """Every chunk and parameter lies in its bounds and holds its fixed part; INIT stands alone; control is brief."""
     chunks = 0
+    control_chunks = 0
     has_init = False
     position = _COMMON_HEADER
     while position <= len(packet) - _HEADER:
@@ -24,10 +32,11 @@ def is_well_formed(packet: bytes) -> bool:
         if not _body_is_well_formed(kind, packet[position + _HEADER : position + length]):
             return False
         chunks += 1
+        control_chunks += kind != _DATA
         has_init = has_init or kind == _INIT
         position += _padded(length)
     # RFC 9260 section 3: INIT must not be bundled with another chunk.
-    return chunks > 0 and not (has_init and chunks > 1)
+    return chunks > 0 and control_chunks <= _MOST_CONTROL_CHUNKS and not (has_init and chunks > 1)
 
 
 def _body_is_well_formed(kind: int, body: bytes) -> bool:
@@ -49,6 +58,7 @@ def _body_is_well_formed(kind: int, body: bytes) -> bool:
 
 
 def _parameters_are_well_formed(kind: int, parameters: bytes) -> bool:
+    count = 0
     position = 0
     while position <= len(parameters) - _HEADER:
         parameter, length = unpack_from("!HH", parameters, position)
@@ -58,8 +68,9 @@ def _parameters_are_well_formed(kind: int, parameters: bytes) -> bool:
         value = length - _HEADER
         if value < least or (kind == _RECONFIG and value % 2):
             return False
+        count += 1
         position += _padded(length)
-    return True
+    return kind != _RECONFIG or count <= _MOST_RECONFIG_PARAMETERS
 
 
 def _padded(length: int) -> int:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
+from antiphon_wire.control import ControlErrorCode
+
 LARGEST_BYTES = 64 * 1024
 MOST_LINES = 2_000
 MOST_SECTIONS = 32
@@ -16,14 +18,14 @@ _MID = re.compile(_WORD)
 
 
 class OfferFault(Enum):
-    """Why an offer cannot be answered; the value is the error code of the control API."""
+    """Why an offer cannot be answered; the value is what the control API says of it."""
 
-    NOT_SDP = "offer_not_sdp"
-    TOO_LARGE = "offer_too_large"
-    WITHOUT_AUDIO = "offer_without_audio"
-    WITHOUT_OPUS = "offer_without_opus"
-    WITHOUT_ICE = "offer_without_ice"
-    WITHOUT_FINGERPRINT = "offer_without_fingerprint"
+    NOT_SDP = ControlErrorCode.OFFER_NOT_SDP
+    TOO_LARGE = ControlErrorCode.OFFER_TOO_LARGE
+    WITHOUT_AUDIO = ControlErrorCode.OFFER_WITHOUT_AUDIO
+    WITHOUT_OPUS = ControlErrorCode.OFFER_WITHOUT_OPUS
+    WITHOUT_ICE = ControlErrorCode.OFFER_WITHOUT_ICE
+    WITHOUT_FINGERPRINT = ControlErrorCode.OFFER_WITHOUT_FINGERPRINT
 
 
 class OfferError(Exception):
@@ -67,11 +69,14 @@ class SessionDescription:
     sections: tuple[MediaSection, ...]
 
     def bundle(self) -> tuple[str, ...]:
-        """The mids of the BUNDLE group (RFC 9143), the tagged section's first; empty without one."""
+        """The mids of the BUNDLE group (RFC 9143), the tagged section's first; empty without one.
+
+        No more than there can be sections: the others name none, and every section is looked for in this list.
+        """
         for value in self.attributes.values("group"):
             words = value.split()
             if words[:1] == ["BUNDLE"]:
-                return tuple(words[1:])
+                return tuple(words[1 : MOST_SECTIONS + 1])
         return ()
 
     def section(self, mid: str) -> MediaSection | None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from yarl import URL
+
 from antiphon_transceiver.backends import BackendKind, BackendSettings
 from antiphon_wire.environment import Address, Environment, SettingError
 from antiphon_wire.logs import LEVELS
 from antiphon_wire.route_table import BLOCK_SIZE
-
-_SHORTEST_TOKEN = 32
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Settings:
     backend: BackendSettings
     capacity: int
     """Calls at once."""
-    longest_call_s: float
+    longest_call_s: int
     """A call that lasts longer ends; a ticket lives as long as this and a little more."""
     setup_window_s: float
     """From the answer to the first valid check."""
@@ -57,25 +57,12 @@ class Settings:
             control_token_file=env.path("ANTIPHON_CONTROL_TOKEN_FILE"),
             backend=_backend(env),
             capacity=env.integer("ANTIPHON_CAPACITY", default=60, minimum=1, maximum=100_000),
-            longest_call_s=env.seconds("ANTIPHON_LONGEST_CALL_S", default=3600.0, minimum=1, maximum=7 * 86_400),
-            setup_window_s=env.seconds("ANTIPHON_SETUP_WINDOW_S", default=60.0, minimum=0.1, maximum=3600),
+            longest_call_s=env.longest_call_s(),
+            setup_window_s=env.seconds("ANTIPHON_SETUP_WINDOW_S", default=15.0, minimum=0.1, maximum=3600),
             consent_s=env.seconds("ANTIPHON_CONSENT_S", default=30.0, minimum=0.1, maximum=3600),
             drain_deadline_s=env.seconds("ANTIPHON_DRAIN_DEADLINE_S", default=30.0, maximum=7 * 86_400),
             log_level=env.choice("ANTIPHON_LOG_LEVEL", LEVELS, default="info"),
         )
-
-
-def read_control_token(path: Path) -> str:
-    """Raises SettingError."""
-    name = "ANTIPHON_CONTROL_TOKEN_FILE"
-    example = "/etc/antiphon/control-token"
-    try:
-        token = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(name, f"cannot be read ({type(error).__name__})", example) from error
-    if len(token) < _SHORTEST_TOKEN or len(token.split()) != 1:
-        raise SettingError(name, f"must hold one line of at least {_SHORTEST_TOKEN} characters", example)
-    return token
 
 
 def _first_route(env: Environment) -> int:
@@ -94,12 +81,20 @@ def _vip(env: Environment) -> tuple[Address, ...]:
 
 def _backend(env: Environment) -> BackendSettings:
     kind = BackendKind(env.choice("ANTIPHON_BACKEND", tuple(kind.value for kind in BackendKind), default="echo"))
-    url = env.text("ANTIPHON_BACKEND_URL", default="", example="ws://127.0.0.1:8090/v1/realtime")
-    if kind is BackendKind.REALTIME and not url.startswith(("ws://", "wss://")):
-        raise SettingError("ANTIPHON_BACKEND_URL", "must be a ws:// or wss:// URL", "ws://127.0.0.1:8090/v1/realtime")
     return BackendSettings(
         kind=kind,
-        url=url,
+        url=_backend_url(env) if kind is BackendKind.REALTIME else URL(),
         key_file=env.path("ANTIPHON_BACKEND_KEY_FILE", default=None),
         connect_timeout_s=env.seconds("ANTIPHON_BACKEND_CONNECT_TIMEOUT_S", default=5.0, minimum=0.1, maximum=60),
     )
+
+
+def _backend_url(env: Environment) -> URL:
+    name, example = "ANTIPHON_BACKEND_URL", "ws://127.0.0.1:8090/v1/realtime"
+    try:
+        url = URL(env.text(name, example=example))
+    except ValueError as error:
+        raise SettingError(name, f"is no URL ({error})", example) from error
+    if url.scheme not in ("ws", "wss") or not url.host or not url.port:
+        raise SettingError(name, "must be a ws:// or wss:// URL with a host", example)
+    return url

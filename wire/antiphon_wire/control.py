@@ -27,6 +27,7 @@ class ControlErrorCode(StrEnum):
     DRAINING = "draining"
     NOT_READY = "not_ready"
     """No key may mint tickets now."""
+    INTERNAL_ERROR = "internal_error"
 
 
 class EndReason(StrEnum):

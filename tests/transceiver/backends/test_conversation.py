@@ -178,3 +178,12 @@ def test_a_backend_that_talks_nonsense_is_counted_and_its_nonsense_not_passed_on
     story.server("response.output_audio.delta", item_id="i", delta="?")
     assert story.conversation.malformed == 2
     assert story.call.events == []
+
+
+def test_an_update_nested_too_deep_to_be_written_is_no_event() -> None:
+    story = Story()
+    for levels in (253, 300, 1000, 5000):
+        text = '{"type":"session.update","session":{"a":' + "[" * levels + "]" * levels + "}}"
+        story.conversation.client_event(text, story.call)
+    assert [event["error"]["code"] for event in story.call.events] == ["invalid_event"] * 4
+    assert story.sent == []

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from antiphon_transceiver.backends import BackendHealth, BackendSettings, CallRequest, create_backend
+from antiphon_transceiver.backends import BackendHealth, BackendSettings, BackendStatistics, CallRequest, create_backend
 from antiphon_transceiver.backends.echo import EchoBackend
 from realtime_server import RecordedCall
 
@@ -21,5 +21,5 @@ async def test_an_echo_says_what_it_hears_until_it_is_closed() -> None:
 def test_what_has_no_room_is_dropped_and_counted() -> None:
     backend, call = EchoBackend(), RecordedCall(full=True)
     backend.attach(call)
-    backend.hear(b"\1\0")
-    assert backend.dropped == 1
+    backend.hear(bytes(20 * 48))
+    assert backend.statistics() == BackendStatistics(sound_dropped_ms=20)

@@ -54,6 +54,14 @@ def test_events_are_bounded_in_number_and_in_bytes() -> None:
     assert not Outbox().put_event("x" * (MOST_EVENT_BYTES + 1))
 
 
+def test_an_event_takes_the_room_of_its_utf_8() -> None:
+    outbox, quarter = Outbox(), "🦜" * (MOST_EVENT_BYTES // 16)
+    assert [outbox.put_event(quarter) for _ in range(5)] == [True] * 4 + [False]
+    outbox.take()
+    assert outbox.put_event(quarter)
+    assert not outbox.put_event("x")
+
+
 @given(st.lists(st.integers(0, 500) | st.sampled_from(["event", None]), max_size=60))
 def test_against_the_model_order_is_kept_and_only_the_oldest_sound_is_lost(steps: list[int | str | None]) -> None:
     """A number says so many ms of sound, "event" an event, None takes one message."""

@@ -11,8 +11,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
+from yarl import URL
 
-from antiphon_transceiver.backends import BackendHealth, BackendKind, BackendSettings, BackendUnreachable, CallRequest
+from antiphon_transceiver.backends import (
+    BackendHealth,
+    BackendKind,
+    BackendSettings,
+    BackendStatistics,
+    BackendUnreachable,
+    CallRequest,
+)
 from antiphon_transceiver.backends.realtime import RealtimeBackend
 from antiphon_transceiver.media import MediaSession, Playout
 from media_pair import SAMPLE_RATE, MediaPair, tone
@@ -70,7 +78,7 @@ async def talk_with_the_parrot() -> AsyncIterator[Talk]:
         port = free.getsockname()[1]
     # At pace 0 it answers at once, whatever the speed at which the test's clock runs.
     process = await asyncio.create_subprocess_exec(sys.executable, str(PARROT), "--port", str(port), "--pace", "0")
-    settings = BackendSettings(BackendKind.REALTIME, f"ws://127.0.0.1:{port}/v1/realtime")
+    settings = BackendSettings(BackendKind.REALTIME, URL(f"ws://127.0.0.1:{port}/v1/realtime"))
     backend = None
     try:
         backend = await connected(settings)
@@ -106,7 +114,7 @@ async def test_the_caller_hears_back_what_it_said() -> None:
         pitch = float(np.argmax(spectrum)) * SAMPLE_RATE / answer.size
         assert abs(pitch - 400 * SPEED) < 10
         assert loud.size > 0.6 * SAMPLE_RATE / SPEED
-        assert talk.backend.dropped_ms == 0
+        assert talk.backend.statistics() == BackendStatistics()
         assert talk.call.closed == []
 
 

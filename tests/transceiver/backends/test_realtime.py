@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from antiphon_transceiver.backends import (
     Backend,
@@ -19,6 +22,7 @@ from antiphon_transceiver.backends import (
     CallRequest,
     create_backend,
 )
+from antiphon_transceiver.backends.events import parse_server_event
 from antiphon_transceiver.backends.realtime import MOST_MESSAGE_BYTES, RealtimeBackend
 from antiphon_transceiver.media import Playout
 from realtime_server import RecordedCall, eventually, http_server, realtime_server
@@ -28,7 +32,7 @@ CHUNK = bytes(range(192)) * 10
 
 
 def settings(url: str, **changes: object) -> BackendSettings:
-    return BackendSettings(BackendKind.REALTIME, url, **changes)  # type: ignore[arg-type] # the tests' own names
+    return BackendSettings(BackendKind.REALTIME, URL(url), **changes)  # type: ignore[arg-type] # the tests' own names
 
 
 def backend_for(
@@ -147,12 +151,31 @@ async def test_a_backend_that_does_not_read_loses_the_oldest_sound_and_blocks_no
         async with connected(backend) as call:
             conversation = await server.conversation()
             async with asyncio.timeout(20):
-                while not backend.dropped_ms:
+                while not backend.statistics().sound_dropped_ms:
                     for _ in range(20):
                         backend.hear(CHUNK)
                     await asyncio.sleep(0)
             await conversation.say(type="still.here")
             await eventually(lambda: call.event_types() == ["still.here"])
+
+
+async def test_a_backend_that_talks_without_a_pause_leaves_the_others_their_time() -> None:
+    async with realtime_server() as server, connected(backend_for(server.url)) as call:
+        conversation = await server.conversation()
+        text = json.dumps({"type": "x", "numbers": list(range(3000))})
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        worked = 0.0
+        for _ in range(200):
+            await conversation.say_text(text)
+        await eventually(lambda: len(call.events) == 200, within_s=20)
+        took = loop.time() - began
+        for _ in range(200):
+            at = perf_counter()
+            parse_server_event(text)
+            call.send_event(text)
+            worked += perf_counter() - at
+        assert took > 2 * worked
 
 
 async def test_closing_is_quick_and_silent_even_if_the_backend_is_stuck() -> None:

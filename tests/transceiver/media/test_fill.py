@@ -46,8 +46,39 @@ def release(timestamp: int, payload: bytes, *, missing: int, begins: bool = Fals
     ],
 )
 def test_what_is_heard_in_place_of(case: Release, expected: Fill) -> None:
-    assert plan_fill(case, expected_timestamp=960) == expected
+    assert plan_fill(case, expected_timestamp=960, away_s=10.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("ticks", "away_s", "believed"),
+    [
+        (19_200, 0.4, True),
+        (19_200, 0.0, True),
+        (24_000, 0.0, True),
+        (24_001, 0.0, False),
+        (48_040, 0.02, False),
+        (48_040, 1.0, True),
+        (10 * 48_000, 9.6, True),
+        (10 * 48_000, 9.4, False),
+    ],
+    ids=[
+        "a pause of 400 ms took 400 ms",
+        "the packet before the pause was held up until its end",
+        "half a second that took no time is the most that a stall explains",
+        "and not a tick more",
+        "a second in 20 ms",
+        "a second in a second",
+        "ten seconds in little less",
+        "ten seconds in too little",
+    ],
+)
+def test_a_leap_is_believed_if_there_was_time_for_it(ticks: int, away_s: float, *, believed: bool) -> None:
+    for missing in (0, 1):
+        planned = plan_fill(release(960 + ticks, WITHOUT_FEC, missing=missing), expected_timestamp=960, away_s=away_s)
+        assert (planned != Fill()) is believed
 
 
 def test_the_timestamps_circle_closes() -> None:
-    assert plan_fill(release(960, WITHOUT_FEC, missing=1), expected_timestamp=(1 << 32) - 960) == Fill(conceal=1920)
+    assert plan_fill(release(960, WITHOUT_FEC, missing=1), expected_timestamp=(1 << 32) - 960, away_s=0.06) == Fill(
+        conceal=1920
+    )

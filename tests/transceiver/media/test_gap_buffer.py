@@ -49,6 +49,22 @@ def test_a_lost_packet_is_given_up_after_the_wait() -> None:
     assert buffer.late == 1
 
 
+@pytest.mark.parametrize(("missing", "waits"), [(1, True), (10, True), (11, False), (50, False)])
+def test_a_gap_longer_than_the_wait_could_fill_is_given_up_at_once(missing: int, *, waits: bool) -> None:
+    buffer = GapBuffer()
+    buffer.push(packet(0), 0.0)
+    assert steps(buffer.push(packet(1 + missing), 1.0)) == ([] if waits else [(1 + missing, missing)])
+    assert steps(buffer.poll(1.0 + WAIT_S)) == ([(1 + missing, missing)] if waits else [])
+
+
+def test_an_outage_behind_a_gap_is_given_up_when_the_gap_is() -> None:
+    buffer = GapBuffer()
+    buffer.push(packet(0), 0.0)
+    buffer.push(packet(2), 0.0)
+    assert buffer.push(packet(40), 0.02) == []
+    assert steps(buffer.push(packet(1), 0.03)) == [(1, 0), (2, 0), (40, 37)]
+
+
 def test_each_gap_has_its_own_wait() -> None:
     buffer = GapBuffer(wait_s=0.06)
     buffer.push(packet(0), 0.0)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -179,6 +180,71 @@ def test_a_minute_at_once_is_encoded_little_by_little_and_never_late() -> None:
         assert encoded - before <= 4
         assert encoded > tick
     assert playout.queued_ms == 0
+
+
+class CountedCodec(PlainCodec):
+    made = 0
+    encoded = 0
+
+    def __init__(self) -> None:
+        type(self).made += 1
+
+    def encode(self, pcm: bytes, /) -> bytes:
+        type(self).encoded += 1
+        return pcm
+
+
+def test_a_backend_that_speaks_and_cuts_all_the_time_costs_little_more_than_one_that_speaks() -> None:
+    class Codec(CountedCodec):
+        pass
+
+    playout = PlayoutQueue(Codec, sample_rate=RATE)
+    for number in range(1000):
+        playout.append(sound(10 * FRAME), f"item {number}")
+        playout.flush()
+    assert (Codec.encoded, Codec.made) == (10, 2)
+    playout.take()
+    for number in range(1000):
+        playout.append(sound(FRAME), f"item {number}")
+        playout.flush()
+    assert Codec.encoded == 20
+    assert Codec.made <= 12
+
+
+def test_a_cut_of_what_was_all_sent_keeps_the_encoder() -> None:
+    class Codec(CountedCodec):
+        pass
+
+    playout = PlayoutQueue(Codec, sample_rate=RATE)
+    playout.append(sound(FRAME))
+    playout.take()
+    playout.flush()
+    assert Codec.made == 1
+    playout.append(sound(2 * FRAME))
+    playout.flush()
+    assert Codec.made == 2
+
+
+def test_items_of_a_sample_each_fill_the_queue_too() -> None:
+    playout = queue()
+    for number in range(256):
+        playout.append(sound(1), f"item {number}")
+    with pytest.raises(PlayoutFull, match="256 items are waiting"):
+        playout.append(sound(1), "one more")
+    playout.append(sound(1), "item 255")
+    assert len(playout.position().unheard) == 256
+    playout.flush()
+    playout.append(sound(1), "one more")
+
+
+def test_samples_that_come_one_by_one_weigh_no_more_than_in_one_piece() -> None:
+    playout = queue()
+    tracemalloc.start()
+    for _ in range(20_000):
+        playout.append(sound(1))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 3 * 2 * 20_000
 
 
 class PlayoutModel(RuleBasedStateMachine):

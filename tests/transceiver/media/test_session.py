@@ -10,7 +10,7 @@ import pytest
 from antiphon_transceiver.media import AudioParameters, MediaSession, Pacer, Playout, SrtpProfile
 from antiphon_transceiver.media.rtcp import Goodbye, ReceiverReport, SenderReport, parse_rtcp
 from antiphon_transceiver.media.srtp import SrtpSession
-from media_pair import SAMPLE_RATE, Clock, MediaPair, is_rtcp, key_pair, tone
+from media_pair import SAMPLE_RATE, Clock, MediaPair, is_rtcp, key_pair, never, tone
 
 
 def likeness(heard: bytes | bytearray, spoken: bytes) -> float:
@@ -61,7 +61,12 @@ def test_speech_given_before_dtls_is_done_is_not_lost() -> None:
     clock = Clock()
     pacer, sent = Pacer(clock), list[bytes]()
     session = MediaSession(
-        AudioParameters(111, 1), send=sent.append, on_pcm=lambda pcm: None, pacer=pacer, sample_rate=SAMPLE_RATE
+        AudioParameters(111, 1),
+        send=sent.append,
+        on_pcm=lambda pcm: None,
+        on_failure=never,
+        pacer=pacer,
+        sample_rate=SAMPLE_RATE,
     )
     session.play(tone(0.2), "item")
     clock.now += 0.5
@@ -72,7 +77,7 @@ def test_speech_given_before_dtls_is_done_is_not_lost() -> None:
         clock.now += 0.02
         pacer.turn()
     assert len(sent) == 10
-    assert session.playout() == Playout("item", 200)
+    assert session.flush() == Playout("item", 200)
 
 
 def test_a_barge_in_ends_the_sound_within_a_frame() -> None:
@@ -104,7 +109,9 @@ def test_reports_tell_jitter_loss_and_the_round_trip() -> None:
 def test_who_says_something_sends_sender_reports_and_who_does_not_receiver_reports() -> None:
     clock = Clock()
     pacer, sent = Pacer(clock, unix_clock=lambda: 0.0), list[bytes]()
-    session = MediaSession(AudioParameters(111, 0x77), send=sent.append, on_pcm=lambda pcm: None, pacer=pacer)
+    session = MediaSession(
+        AudioParameters(111, 0x77), send=sent.append, on_pcm=lambda pcm: None, on_failure=never, pacer=pacer
+    )
     ours, theirs = key_pair()
     session.start(ours)
     far_end = SrtpSession(theirs)
@@ -163,8 +170,12 @@ def test_a_copy_of_a_packet_is_not_authentic() -> None:
     sent: list[bytes] = []
     pacer = Pacer(clock)
     ours, theirs = key_pair()
-    sender = MediaSession(AudioParameters(111, 1), send=sent.append, on_pcm=lambda pcm: None, pacer=pacer)
-    receiver = MediaSession(AudioParameters(111, 2), send=lambda datagram: None, on_pcm=lambda pcm: None, pacer=pacer)
+    sender = MediaSession(
+        AudioParameters(111, 1), send=sent.append, on_pcm=lambda pcm: None, on_failure=never, pacer=pacer
+    )
+    receiver = MediaSession(
+        AudioParameters(111, 2), send=lambda datagram: None, on_pcm=lambda pcm: None, on_failure=never, pacer=pacer
+    )
     assert not receiver.receive_rtp(b"\x80\x6f" + bytes(60))
     sender.start(ours)
     receiver.start(theirs)
@@ -180,8 +191,12 @@ def test_another_payload_type_is_authentic_but_not_heard() -> None:
     clock = Clock()
     pacer, sent, heard = Pacer(clock), list[bytes](), bytearray()
     ours, theirs = key_pair()
-    sender = MediaSession(AudioParameters(9, 1), send=sent.append, on_pcm=lambda pcm: None, pacer=pacer)
-    receiver = MediaSession(AudioParameters(111, 2), send=lambda datagram: None, on_pcm=heard.extend, pacer=pacer)
+    sender = MediaSession(
+        AudioParameters(9, 1), send=sent.append, on_pcm=lambda pcm: None, on_failure=never, pacer=pacer
+    )
+    receiver = MediaSession(
+        AudioParameters(111, 2), send=lambda datagram: None, on_pcm=heard.extend, on_failure=never, pacer=pacer
+    )
     sender.start(ours)
     receiver.start(theirs)
     sender.play(tone(0.02))
@@ -190,3 +205,26 @@ def test_another_payload_type_is_authentic_but_not_heard() -> None:
     assert receiver.receive_rtp(sent[0])
     assert receiver.statistics().refused == 1
     assert not heard
+
+
+def test_a_flood_of_packets_costs_no_more_than_the_first_of_them() -> None:
+    """Forged or not: beyond the allowance a packet is not even authenticated."""
+    clock = Clock()
+    session = MediaSession(
+        AudioParameters(111, 1),
+        send=list[bytes]().append,
+        on_pcm=lambda pcm: None,
+        on_failure=never,
+        pacer=Pacer(clock),
+    )
+    session.start(key_pair()[0])
+    forged = bytes([0x80, 111]) + bytes(60)
+    for _ in range(10):
+        for _ in range(1000):
+            session.receive_rtp(forged)
+            session.receive_rtcp(forged)
+        clock.now += 0.1
+    statistics = session.statistics()
+    looked_at = statistics.authentication_failures + statistics.refused
+    assert looked_at == pytest.approx(100 + 9 * 20, abs=9)
+    assert looked_at + statistics.surplus_packets == 20_000

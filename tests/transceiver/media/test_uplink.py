@@ -7,9 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from antiphon_transceiver._extension import OpusDecoder, OpusEncoder
+from antiphon_transceiver.media import opus_packet
 from antiphon_transceiver.media.rtp import RtpPacket
 from antiphon_transceiver.media.uplink import Uplink
 from media_pair import FRAME_BYTES, SAMPLE_RATE, tone
@@ -164,3 +167,95 @@ def test_losses_of_an_ssrc_that_ended_are_remembered() -> None:
     carry(uplink, steady([packet for number, packet in enumerate(packets) if number not in (3, 4)]), seconds=1)
     uplink.receive(RtpPacket(111, 9, 9, 8, packets[0].payload), 2.0)
     assert uplink.lost == 2
+
+
+class CountingDecoder:
+    """Makes as much sound as a decoder does, and knows how much that was."""
+
+    def __init__(self) -> None:
+        self.ticks = 0
+
+    def decode(self, packet: bytes, /, *, fec: bool = False) -> bytes:
+        return self.conceal(opus_packet.duration(packet) // 2)
+
+    def conceal(self, samples: int, /) -> bytes:
+        self.ticks += 2 * samples
+        return bytes(2 * samples)
+
+
+FRAME_20_MS = b"\x48\x00\x00"
+FRAME_WITH_FEC = b"\x48\x40\x00"
+PAUSE = b"\x48"
+FRAMES_120_MS = b"\x4b\x06" + bytes(60)
+
+
+@pytest.mark.parametrize(
+    ("payload", "ticks_a_packet", "packets_a_second"),
+    [
+        (FRAME_20_MS, 49_000, 50),
+        (FRAME_20_MS, 24_000, 50),
+        (PAUSE, 49_000, 50),
+        (FRAMES_120_MS, 5760, 200),
+        (FRAMES_120_MS, 20_000, 200),
+    ],
+    ids=["leaps of a second", "leaps of half a second", "pauses of a second", "long frames", "long frames that leap"],
+)
+def test_ten_seconds_of_a_caller_are_eleven_seconds_of_sound_at_most(
+    payload: bytes, ticks_a_packet: int, packets_a_second: int
+) -> None:
+    decoder = CountingDecoder()
+    uplink = Uplink(decoder, sample_rate=SAMPLE_RATE)
+    arrivals = [
+        (number / packets_a_second, RtpPacket(111, number, number * ticks_a_packet, 7, payload))
+        for number in range(10 * packets_a_second)
+    ]
+    heard = carry(uplink, arrivals, seconds=10)
+    assert len(heard) <= 11 * SAMPLE_RATE * 2
+    assert decoder.ticks <= 11 * opus_packet.CLOCK_RATE
+
+
+def test_what_is_beyond_the_time_that_passed_is_counted() -> None:
+    uplink = Uplink(CountingDecoder(), sample_rate=SAMPLE_RATE)
+    arrivals = [(0.0, RtpPacket(111, number, number * 5760, 7, FRAMES_120_MS)) for number in range(20)]
+    assert len(carry(uplink, arrivals, seconds=0.02)) == 8 * 6 * FRAME_BYTES
+    assert uplink.surplus_ms == 12 * 120
+
+
+def test_a_leap_that_took_no_time_is_a_cut_and_what_follows_is_heard() -> None:
+    packets = encoded(tone(1.0))
+    leaping = [
+        RtpPacket(111, packet.sequence, (packet.timestamp + (number >= 25) * 480_000) % (1 << 32), 7, packet.payload)
+        for number, packet in enumerate(packets)
+    ]
+    uplink = Uplink(OpusDecoder(SAMPLE_RATE), sample_rate=SAMPLE_RATE)
+    assert len(carry(uplink, steady(leaping), seconds=2)) == 50 * FRAME_BYTES
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.001, 0.02, 0.5, 3.0]),
+            st.sampled_from([0, 1, 1, 1, 2, 12, -3, 5000]),
+            st.sampled_from([0, 960, 5760, 19_200, 49_000, 1 << 31, -960]),
+            st.sampled_from([FRAME_20_MS, FRAME_WITH_FEC, PAUSE, FRAMES_120_MS, b"", b"\x4b\xff"]),
+            st.sampled_from([7, 7, 7, 8]),
+        ),
+        max_size=80,
+    )
+)
+def test_whatever_comes_the_sound_is_no_longer_than_the_call_and_a_second(
+    steps: list[tuple[float, int, int, bytes, int]],
+) -> None:
+    decoder = CountingDecoder()
+    uplink = Uplink(decoder, sample_rate=SAMPLE_RATE)
+    began = now = 77.0
+    sequence = timestamp = heard = 0
+    for pause, ahead, ticks, payload, ssrc in steps:
+        for _ in range(round(pause / TICK)):
+            now += TICK
+            heard += sum(map(len, uplink.tick(now)))
+        sequence, timestamp = (sequence + ahead) % (1 << 16), (timestamp + ticks) % (1 << 32)
+        heard += sum(map(len, uplink.receive(RtpPacket(111, sequence, timestamp, ssrc, payload), now)))
+        assert decoder.ticks <= (now - began + 1) * opus_packet.CLOCK_RATE + 1e-3
+        assert heard == decoder.ticks

@@ -5,6 +5,7 @@ from antiphon_transceiver.backends.backend import (
     BackendEvents,
     BackendKind,
     BackendSettings,
+    BackendStatistics,
     BackendUnreachable,
     CallRequest,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "BackendHealth",
     "BackendKind",
     "BackendSettings",
+    "BackendStatistics",
     "BackendUnreachable",
     "CallRequest",
     "create_backend",

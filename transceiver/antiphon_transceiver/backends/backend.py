@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
+
+from yarl import URL
 
 from antiphon_transceiver.media.playout import Playout
 
@@ -30,6 +32,14 @@ class BackendEvents(Protocol):
         """The backend ended the conversation, or was lost. Said at most once, and not after `close`."""
 
 
+@dataclass(frozen=True)
+class BackendStatistics:
+    sound_dropped_ms: int = 0
+    """Of the caller's sound that the backend was too slow to take."""
+    malformed_messages: int = 0
+    """Of the backend's that are no events."""
+
+
 class Backend(Protocol):
     async def connect(self) -> None:
         """Raises BackendUnreachable."""
@@ -43,6 +53,9 @@ class Backend(Protocol):
     def client_event(self, text: str) -> None:
         """From the client's data channel. Never blocks; may be called before `connect` is done."""
 
+    def statistics(self) -> BackendStatistics:
+        """What was lost between the caller and the backend."""
+
     async def close(self) -> None:
         """Done within a second or so; twice is no error."""
 
@@ -55,7 +68,7 @@ class BackendKind(Enum):
 @dataclass(frozen=True)
 class BackendSettings:
     kind: BackendKind = BackendKind.ECHO
-    url: str = ""
+    url: URL = field(default_factory=URL)
     """WebSocket URL of a `realtime` backend; `?model=` is added to it."""
     key_file: Path | None = None
     """Holds the bearer key. Read for every call, so that a new key needs no restart."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from antiphon_transceiver.backends.backend import BackendEvents
+from antiphon_transceiver.backends.backend import BackendEvents, BackendStatistics
+from antiphon_transceiver.backends.outbox import BYTES_PER_MS
 from antiphon_transceiver.media.playout import PlayoutFull
 
 
 class EchoBackend:
     def __init__(self) -> None:
         self._events: BackendEvents | None = None
-        self.dropped = 0
-        """Pieces for which the playout queue had no room."""
+        self._dropped_bytes = 0
 
     async def connect(self) -> None:
         """There is nothing to reach."""
@@ -24,10 +24,13 @@ class EchoBackend:
         try:
             self._events.play(pcm, "")
         except PlayoutFull:
-            self.dropped += 1
+            self._dropped_bytes += len(pcm)
 
     def client_event(self, text: str) -> None:
         """An echo has nothing to say to events."""
+
+    def statistics(self) -> BackendStatistics:
+        return BackendStatistics(sound_dropped_ms=self._dropped_bytes // BYTES_PER_MS)
 
     async def close(self) -> None:
         self._events = None

@@ -200,4 +200,8 @@ def _text(event: dict[str, Any], name: str) -> str:
 
 
 def _dumps(event: dict[str, Any]) -> str:
-    return orjson.dumps(event).decode()
+    try:
+        return orjson.dumps(event).decode()
+    except orjson.JSONEncodeError as error:
+        # What orjson reads may be nested four times as deep as what it writes.
+        raise EventError("nested too deep") from error

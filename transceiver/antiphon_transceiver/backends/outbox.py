@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 SAMPLE_RATE = 24_000
+BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
 CHUNK_MS = 40
 """Of sound in one message: half the messages of 20 ms, and the price is 20 ms of delay."""
 
@@ -14,9 +15,8 @@ MOST_SOUND_MS = 2000
 MOST_EVENTS = 128
 MOST_EVENT_BYTES = 1 << 20
 
-_BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
-_CHUNK_BYTES = CHUNK_MS * _BYTES_PER_MS
-_MOST_SOUND_BYTES = MOST_SOUND_MS * _BYTES_PER_MS
+_CHUNK_BYTES = CHUNK_MS * BYTES_PER_MS
+_MOST_SOUND_BYTES = MOST_SOUND_MS * BYTES_PER_MS
 
 
 class Outbox:
@@ -31,7 +31,7 @@ class Outbox:
 
     @property
     def dropped_ms(self) -> int:
-        return self._dropped_bytes // _BYTES_PER_MS
+        return self._dropped_bytes // BYTES_PER_MS
 
     def __bool__(self) -> bool:
         return bool(self._entries)
@@ -46,7 +46,7 @@ class Outbox:
 
     def put_event(self, text: str) -> bool:
         """False: there is no room, and nothing was taken. What was heard before the event goes before it."""
-        size = len(text)
+        size = _size(text)
         if self._events >= MOST_EVENTS or self._event_bytes + size > MOST_EVENT_BYTES:
             return False
         if self._chunk:
@@ -82,4 +82,9 @@ class Outbox:
             self._sound_bytes -= len(entry)
         else:
             self._events -= 1
-            self._event_bytes -= len(entry)
+            self._event_bytes -= _size(entry)
+
+
+def _size(event: str) -> int:
+    """Of its UTF-8, which is what waits for the wire."""
+    return len(event.encode())

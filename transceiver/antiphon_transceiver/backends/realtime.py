@@ -7,13 +7,20 @@ import logging
 import socket
 from contextlib import suppress
 from pathlib import Path
+from time import perf_counter
 
 import aiohttp
-from yarl import URL
 
-from antiphon_transceiver.backends.backend import BackendEvents, BackendSettings, BackendUnreachable, CallRequest
+from antiphon_transceiver.backends.backend import (
+    BackendEvents,
+    BackendSettings,
+    BackendStatistics,
+    BackendUnreachable,
+    CallRequest,
+)
 from antiphon_transceiver.backends.conversation import Conversation
 from antiphon_transceiver.backends.events import append_audio, session_update
+from antiphon_transceiver.backends.fair_share import FairShare
 from antiphon_transceiver.backends.health import BackendHealth
 from antiphon_transceiver.backends.outbox import Outbox
 
@@ -27,6 +34,9 @@ _SEND_BUFFER_BYTES = 32 * 1024
 
 _CLOSE_TIMEOUT_S = 1.0
 
+_RECEIVING_S = 20e-6
+"""What a message costs before we see it."""
+
 
 class RealtimeBackend:
     """One call's WebSocket. A reader that never waits for anything but the backend, and a writer that may."""
@@ -34,7 +44,7 @@ class RealtimeBackend:
     def __init__(self, settings: BackendSettings, request: CallRequest, health: BackendHealth) -> None:
         """Raises EventError if the request's session is no JSON object."""
         self._settings = settings
-        self._url = URL(settings.url)
+        self._url = settings.url
         if request.model is not None:
             self._url = self._url.update_query(model=request.model)
         self._health = health
@@ -47,11 +57,6 @@ class RealtimeBackend:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
-
-    @property
-    def dropped_ms(self) -> int:
-        """Of the caller's sound, because the backend was too slow to take it."""
-        return self._outbox.dropped_ms
 
     async def connect(self) -> None:
         if self._closing:
@@ -83,6 +88,9 @@ class RealtimeBackend:
     def client_event(self, text: str) -> None:
         if self._events is not None:
             self._conversation.client_event(text, self._events)
+
+    def statistics(self) -> BackendStatistics:
+        return BackendStatistics(self._outbox.dropped_ms, self._conversation.malformed)
 
     async def close(self) -> None:
         self._closing = True
@@ -124,12 +132,17 @@ class RealtimeBackend:
 
     async def _read(self, connection: aiohttp.ClientWebSocketResponse, events: BackendEvents) -> None:
         why = "an error of the transceiver"
+        share = FairShare()
         try:
             async for message in connection:
+                began = perf_counter()
                 if message.type is aiohttp.WSMsgType.TEXT:
                     self._conversation.server_event(message.data, events)
-                # Messages that are here already would be read without a pause, and every other call would wait.
-                await asyncio.sleep(0)
+                now = perf_counter()
+                # Messages that are here already are read without a pause, and every other call waits.
+                pause = share.pause_after(now - began + _RECEIVING_S, now)
+                if pause:
+                    await asyncio.sleep(pause)
             why = _why_closed(connection)
         except Exception:
             logger.exception("reading a backend failed")

@@ -54,9 +54,6 @@ class Downlink:
     def flush(self) -> Playout:
         return self._queue.flush()
 
-    def position(self) -> Playout:
-        return self._queue.position()
-
     def timestamp_at(self, tick: float) -> int:
         return round(self._origin.timestamp + tick * self._tick_length) % TIMESTAMP_MODULUS
 

@@ -15,6 +15,10 @@ WAIT_S = 0.040
 MOST_HELD = 50
 """Packets kept behind a gap: a second of speech. Only a flood gets there; then the oldest gap is given up."""
 
+MOST_AWAITED = 10
+"""Missing packets that a gap may still wait for. A longer one is an outage: the wait is too short to fill it, and what
+was said after it would only be heard later."""
+
 _MOST_MISORDER = 100
 _MOST_DROPOUT = 3000
 _FAREWELL_S = 1.0
@@ -71,12 +75,12 @@ class GapBuffer:
         while self._held:
             if self._next in self._held:
                 released.append(self._release(missing=0))
-            elif self._next <= due or len(self._held) > self._most_held:
-                missing = min(self._held) - self._next
-                self._next += missing
-                released.append(self._release(missing=missing))
-            else:
+                continue
+            missing = min(self._held) - self._next
+            if self._next > due and missing <= MOST_AWAITED and len(self._held) <= self._most_held:
                 break
+            self._next += missing
+            released.append(self._release(missing=missing))
         return released
 
     def _release(self, *, missing: int) -> Release:

@@ -24,6 +24,9 @@ class Paced(Protocol):
     def tick(self, number: int, now: float) -> None:
         """Tick `number` is due. Numbers only go up, and leave out the ticks that were skipped."""
 
+    def tick_failed(self) -> None:
+        """Its tick raised, which has been logged; it is paced no longer. Must not raise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -42,8 +45,6 @@ class PacerStatistics:
     late: int
     """Ticks that came more than 5 ms after their time."""
     skipped: int
-    failed: int
-    """Members that were thrown out because their tick raised."""
     worst_lateness_ms: float
 
 
@@ -77,7 +78,7 @@ class Pacer:
         self._unix_offset = unix_clock() - clock()
         self._schedule = Schedule(clock())
         self._members: dict[Paced, None] = {}
-        self._ticks = self._late = self._skipped = self._failed = 0
+        self._ticks = self._late = self._skipped = 0
         self._worst_lateness_s = 0.0
 
     def now(self) -> float:
@@ -115,9 +116,7 @@ class Pacer:
         return turn.wake_at
 
     def statistics(self) -> PacerStatistics:
-        return PacerStatistics(
-            self._ticks, self._late, self._skipped, self._failed, round(self._worst_lateness_s * 1000, 3)
-        )
+        return PacerStatistics(self._ticks, self._late, self._skipped, round(self._worst_lateness_s * 1000, 3))
 
     def _count(self, lateness_s: float) -> None:
         self._ticks += 1
@@ -131,6 +130,6 @@ class Pacer:
             member.tick(number, self._clock())
         except Exception:
             # The root of every call's downlink: one call's fault must not end the others'.
-            self._failed += 1
             self.leave(member)
-            logger.exception("a call's tick failed; it is paced no longer")
+            logger.exception("a call's tick failed")
+            member.tick_failed()

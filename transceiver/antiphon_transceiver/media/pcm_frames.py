@@ -12,6 +12,9 @@ SAMPLE_BYTES = 2
 _FADE_MS = 5
 """Long enough that no click is heard, short enough that no syllable is."""
 
+_JOINED_BYTES = 4096
+"""Smaller pieces are put together: kept apart, each would weigh forty bytes more than its sound."""
+
 
 @dataclass(frozen=True, slots=True)
 class PcmFrame:
@@ -39,9 +42,13 @@ class FrameCutter:
     def append(self, pcm: bytes) -> None:
         if len(pcm) % SAMPLE_BYTES:
             raise ValueError("PCM with half a sample")
-        if pcm:
+        if not pcm:
+            return
+        self._bytes += len(pcm)
+        if self._pieces and len(self._pieces[-1]) + len(pcm) <= _JOINED_BYTES:
+            self._pieces[-1] += pcm
+        else:
             self._pieces.append(pcm)
-            self._bytes += len(pcm)
 
     def clear(self) -> None:
         self._pieces.clear()

@@ -15,11 +15,15 @@ and five minutes of Opus are about 1.2 MB, so no backend can make a call cost mo
 
 _ENCODE_ON_ARRIVAL = 10
 _ENCODE_PER_TICK = 4
-"""Frames. A backend may send a minute of speech at once: encoding it on the spot would hold up every other call for
-100 ms and more, so what is beyond 200 ms is encoded ahead tick by tick, four times faster than it is heard."""
+"""Frames between two ticks, and at each. A backend may send a minute of speech at once: encoding it on the spot would
+hold up every other call for 100 ms and more, so what is beyond 200 ms is encoded ahead tick by tick, four times faster
+than it is heard. It may also send, and cut, and send again."""
 
 _MOST_ITEMS = 64
 """Whose length is remembered; a backend speaks one item at a time, or a few."""
+
+_MOST_SEGMENTS = 256
+"""A backend that makes an item of every sentence fills the queue with fewer."""
 
 
 class PlayoutFull(Exception):  # noqa: N818 - a state of the queue that the backend is told of, not a failure
@@ -83,6 +87,8 @@ class PlayoutQueue:
         self._most_samples = sample_rate * longest_ms // 1000
         self._cutter = FrameCutter(sample_rate=sample_rate, frame_ms=frame_ms)
         self._encoded: deque[_Encoded] = deque()
+        self._encodable = _ENCODE_ON_ARRIVAL
+        """Frames that may still be encoded on arrival before the next tick."""
         self._farewell: bytes | None = None
         """The closing frame of a sound that was flushed; it goes before anything new."""
         self._segments: deque[_Segment] = deque()
@@ -104,13 +110,17 @@ class PlayoutQueue:
         samples = len(pcm) // SAMPLE_BYTES
         if self._added - self._sent + samples > self._most_samples:
             raise PlayoutFull(f"more than {self._most_samples // self._sample_rate} s of speech are waiting")
+        continues = bool(self._segments) and self._segments[-1].item_id == item_id
+        if samples and not continues and len(self._segments) >= _MOST_SEGMENTS:
+            raise PlayoutFull(f"{_MOST_SEGMENTS} items are waiting")
         self._cutter.append(pcm)
         if samples:
             self._extend(item_id, samples)
-            self._encode_ahead(_ENCODE_ON_ARRIVAL)
+            self._encodable -= self._encode_ahead(self._encodable)
 
     def take(self) -> bytes | None:
         """The frame of this tick, encoded."""
+        self._encodable = _ENCODE_ON_ARRIVAL
         if self._farewell is not None:
             farewell, self._farewell = self._farewell, None
             return farewell
@@ -130,12 +140,13 @@ class PlayoutQueue:
         """Throws away what is queued; says where that cut the sound."""
         playout = self.position()
         self._cutter.clear()
+        if self._encoded:
+            # Frames that the listener never gets went through this encoder; a new one does not refer back to them.
+            self._encoder = self._new_encoder()
         self._encoded.clear()
         self._segments.clear()
         self._item_samples.clear()
         self._added = self._sent = self._added_by_last_tick = 0
-        # Frames that the listener never gets have gone through this encoder; a new one does not refer back to them.
-        self._encoder = self._new_encoder()
         if self._sounding:
             self._farewell = self._close()
         self._fade_in = True
@@ -164,13 +175,15 @@ class PlayoutQueue:
         else:
             self._segments.append(_Segment(item_id, start, self._added, offset))
 
-    def _encode_ahead(self, frames: int) -> None:
-        for _ in range(frames):
+    def _encode_ahead(self, frames: int) -> int:
+        """How many there were."""
+        for number in range(frames):
             frame = self._cutter.cut(fade_in=self._fade_in)
             if frame is None:
-                return
+                return number
             self._fade_in = False
             self._encoded.append(_Encoded(self._encoder.encode(frame.pcm), frame.samples, frame.last_sample))
+        return frames
 
     def _close(self) -> bytes:
         frame = self._cutter.cut_last(self._last_sample, fade_in=self._fade_in)

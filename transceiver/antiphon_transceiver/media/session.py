@@ -9,6 +9,7 @@ from enum import Enum, auto
 
 from antiphon_transceiver._extension import OpusDecoder, OpusEncoder
 from antiphon_transceiver.media import rtcp
+from antiphon_transceiver.media.allowance import Allowance
 from antiphon_transceiver.media.downlink import AudioParameters, Downlink, Origin
 from antiphon_transceiver.media.pacer import Pacer
 from antiphon_transceiver.media.playout import Playout
@@ -19,6 +20,11 @@ from antiphon_transceiver.media.uplink import Uplink
 
 _FIRST_REPORT_S = 1.0
 _REPORT_EVERY_S = 4.0
+
+_MOST_PACKETS_PER_S = 200
+"""Twice what a client with frames of 10 ms sends."""
+_MOST_PACKETS_AT_ONCE = 100
+"""After a stall: two seconds of frames of 20 ms."""
 
 _BITRATE = 32_000
 _EXPECTED_LOSS_PERCENT = 5
@@ -39,6 +45,10 @@ class MediaStatistics:
     recovered_ms: int
     """Lost, and heard all the same by FEC."""
     undecodable: int
+    surplus_packets: int
+    """Beyond 200 a second: not even authenticated."""
+    surplus_ms: int
+    """Sound beyond the time that passed: not decoded."""
     authentication_failures: int
     replayed: int
     refused: int
@@ -63,12 +73,15 @@ class MediaSession:
         *,
         send: Callable[[bytes], object],
         on_pcm: Callable[[bytes], None],
+        on_failure: Callable[[], None],
         pacer: Pacer,
         sample_rate: int = 24_000,
     ) -> None:
+        """`on_failure`: the sound cannot go on, and the call with it."""
         self._parameters = parameters
         self._send = send
         self._on_pcm = on_pcm
+        self._on_failure = on_failure
         self._pacer = pacer
         self._state = _State.NEW
         self._srtp: SrtpSession | None = None
@@ -81,6 +94,8 @@ class MediaSession:
         )
         self._refusals = dict.fromkeys(SrtpRefusal, 0)
         self._unexpected = 0
+        self._packets_allowed = Allowance(rate=_MOST_PACKETS_PER_S, most=_MOST_PACKETS_AT_ONCE)
+        self._surplus_packets = 0
         self._packets_received = self._bytes_received = self._packets_sent = self._bytes_sent = 0
         self._far_end: FarEnd | None = None
         self._rtt_ms: float | None = None
@@ -98,7 +113,7 @@ class MediaSession:
 
     def receive_rtp(self, datagram: bytes) -> bool:
         """Whether the packet is authentic: the call may then answer by the way it came."""
-        if self._srtp is None:
+        if self._srtp is None or not self._affords_packet():
             return False
         packet = self._srtp.unprotect_rtp(datagram)
         if isinstance(packet, SrtpRefusal):
@@ -119,7 +134,7 @@ class MediaSession:
 
     def receive_rtcp(self, datagram: bytes) -> bool:
         """Whether the packet is authentic."""
-        if self._srtp is None:
+        if self._srtp is None or not self._affords_packet():
             return False
         packet = self._srtp.unprotect_rtcp(datagram)
         if isinstance(packet, SrtpRefusal):
@@ -143,9 +158,6 @@ class MediaSession:
         """Ends the sound at once; says what was heard of it."""
         return self._downlink.flush()
 
-    def playout(self) -> Playout:
-        return self._downlink.position()
-
     def tick(self, number: int, now: float) -> None:
         """The pacer calls this every 20 ms."""
         if self._srtp is None:
@@ -157,6 +169,10 @@ class MediaSession:
         if now >= self._next_report_at:
             self._next_report_at = now + _REPORT_EVERY_S
             self._send_report(now)
+
+    def tick_failed(self) -> None:
+        """The pacer says so, at most once."""
+        self._on_failure()
 
     def statistics(self) -> MediaStatistics:
         reception = self._uplink.reception
@@ -170,6 +186,8 @@ class MediaSession:
             concealed_ms=self._uplink.concealed_ms,
             recovered_ms=self._uplink.recovered_ms,
             undecodable=self._uplink.undecodable,
+            surplus_packets=self._surplus_packets,
+            surplus_ms=self._uplink.surplus_ms,
             authentication_failures=self._refusals[SrtpRefusal.UNAUTHENTICATED],
             replayed=self._refusals[SrtpRefusal.REPLAYED],
             refused=self._unexpected
@@ -182,12 +200,20 @@ class MediaSession:
         )
 
     def stop(self) -> None:
-        """Says BYE to the client. Afterwards nothing is sent or heard."""
-        if self._state is _State.RUNNING:
-            self._pacer.leave(self)
-            self._send_report(self._pacer.now(), goodbye=True)
-        self._state = _State.STOPPED
-        self._srtp = None
+        """Says BYE to the client. Afterwards nothing is sent or heard, even if that raises."""
+        was_running, self._state = self._state is _State.RUNNING, _State.STOPPED
+        try:
+            if was_running:
+                self._pacer.leave(self)
+                self._send_report(self._pacer.now(), goodbye=True)
+        finally:
+            self._srtp = None
+
+    def _affords_packet(self) -> bool:
+        """Whether there is still work to be spent on a packet of this call."""
+        affords = self._packets_allowed.take(1, self._pacer.now())
+        self._surplus_packets += not affords
+        return affords
 
     def _hear(self, pieces: list[bytes]) -> None:
         for pcm in pieces:

@@ -25,7 +25,6 @@ mod _extension {
             ("KIND_DTLS", Kind::Dtls),
             ("KIND_RTP", Kind::Rtp),
             ("KIND_RTCP", Kind::Rtcp),
-            ("KIND_MOVED", Kind::Moved),
             ("KIND_SETUP_TIMEOUT", Kind::SetupTimeout),
             ("KIND_CONSENT_LOST", Kind::ConsentLost),
         ] {

@@ -1,5 +1,6 @@
 //! What waits for the calls' side: datagrams, bounded per call and in all, and events, which are never dropped.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use crate::counters::DropReason;
@@ -15,10 +16,8 @@ pub enum Kind {
     Dtls = 2,
     Rtp = 3,
     Rtcp = 4,
-    /// The send address changed.
-    Moved = 5,
-    SetupTimeout = 6,
-    ConsentLost = 7,
+    SetupTimeout = 5,
+    ConsentLost = 6,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,17 +28,11 @@ pub struct Delivery {
     pub via: Via,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    datagrams: usize,
-    moved: bool,
-}
-
 #[derive(Debug)]
 pub struct Inbox {
     queue: VecDeque<Delivery>,
-    /// Our own handles, only those with something in `queue`.
-    waiting: HashMap<Handle, Waiting>,
+    /// Datagrams in `queue` of our own handles, only those that have any.
+    waiting: HashMap<Handle, usize>,
     datagrams: usize,
     per_call: usize,
     total: usize,
@@ -60,21 +53,17 @@ impl Inbox {
             return Err(DropReason::TotalQueueFull);
         }
         let waiting = self.waiting.entry(delivery.handle).or_default();
-        if waiting.datagrams >= self.per_call {
+        if *waiting >= self.per_call {
             return Err(DropReason::CallQueueFull);
         }
-        waiting.datagrams += 1;
+        *waiting += 1;
         self.datagrams += 1;
         self.queue.push_back(delivery);
         Ok(())
     }
 
-    /// Bounded without a limit: each kind comes once a call, and `Moved` is not queued twice.
+    /// Bounded without a limit: each kind comes once a call.
     pub fn push_event(&mut self, handle: Handle, kind: Kind) {
-        let waiting = self.waiting.entry(handle).or_default();
-        if kind == Kind::Moved && std::mem::replace(&mut waiting.moved, true) {
-            return;
-        }
         self.queue.push_back(Delivery { handle, kind, payload: Vec::new(), via: IN_USE });
     }
 
@@ -82,17 +71,9 @@ impl Inbox {
         let count = limit.min(self.queue.len());
         let taken: Vec<Delivery> = self.queue.drain(..count).collect();
         for delivery in &taken {
-            let Some(waiting) = self.waiting.get_mut(&delivery.handle) else { continue };
             match delivery.kind {
-                Kind::Dtls | Kind::Rtp | Kind::Rtcp => {
-                    waiting.datagrams -= 1;
-                    self.datagrams -= 1;
-                }
-                Kind::Moved => waiting.moved = false,
+                Kind::Dtls | Kind::Rtp | Kind::Rtcp => self.note_taken(delivery.handle),
                 Kind::Checked | Kind::SetupTimeout | Kind::ConsentLost => {}
-            }
-            if waiting.datagrams == 0 && !waiting.moved {
-                self.waiting.remove(&delivery.handle);
             }
         }
         taken
@@ -100,9 +81,19 @@ impl Inbox {
 
     /// Nothing of a removed call is delivered any more.
     pub fn forget(&mut self, handle: Handle) {
-        if let Some(waiting) = self.waiting.remove(&handle) {
-            self.datagrams -= waiting.datagrams;
+        if let Some(datagrams) = self.waiting.remove(&handle) {
+            self.datagrams -= datagrams;
         }
         self.queue.retain(|delivery| delivery.handle != handle);
+    }
+
+    fn note_taken(&mut self, handle: Handle) {
+        self.datagrams -= 1;
+        if let Entry::Occupied(mut waiting) = self.waiting.entry(handle) {
+            *waiting.get_mut() -= 1;
+            if *waiting.get() == 0 {
+                waiting.remove();
+            }
+        }
     }
 }

@@ -154,10 +154,7 @@ impl Switchboard {
         }
         match check.change {
             Some(Change::FirstCheck) => self.inbox.push_event(handle, Kind::Checked),
-            Some(Change::Moved) => {
-                self.counters.add(Tally::SendAddressesMoved, 1);
-                self.inbox.push_event(handle, Kind::Moved);
-            }
+            Some(Change::Moved) => self.counters.add(Tally::SendAddressesMoved, 1),
             None => {}
         }
     }

@@ -1,14 +1,13 @@
 """What a media session costs by itself: SRTP, RTP, Opus and their Python, without sockets, DTLS, backend or event loop.
 
-    python bench/transceiver/media_session.py [--calls 10] [--seconds 10]
-
 Each call speaks and is spoken to without a pause, which is the worst case. CPU time of the process, not wall time; the
 speech is made and protected before the clock starts. Packets that the bench itself opens or makes are not counted.
+Prints a table. ANTIPHON_BENCH_SECONDS bounds the time (default 10).
 """
 
 from __future__ import annotations
 
-import argparse
+import os
 import time
 from collections.abc import Callable
 
@@ -21,6 +20,9 @@ SAMPLE_RATE = 24_000
 SECOND_BYTES = 2 * SAMPLE_RATE
 FRAMES_PER_SECOND = 50
 PAYLOAD_TYPE = 111
+CALLS = 10
+SPEECH_S = 2
+"""Of each call, in one round."""
 
 
 class Clock:
@@ -51,11 +53,17 @@ def nothing(_: bytes) -> None:
     pass
 
 
+def give_up() -> None:
+    raise SystemExit("a session failed: the figures would be worthless")
+
+
 def incoming_packets(profile: SrtpProfile, pcm: bytes) -> list[bytes]:
     """The speech as a client sends it."""
     clock, sent = Clock(), list[bytes]()
     pacer = Pacer(clock)
-    client = MediaSession(AudioParameters(PAYLOAD_TYPE, 2), send=sent.append, on_pcm=nothing, pacer=pacer)
+    client = MediaSession(
+        AudioParameters(PAYLOAD_TYPE, 2), send=sent.append, on_pcm=nothing, on_failure=give_up, pacer=pacer
+    )
     client.start(keys(profile)[1])
     client.play(pcm)
     while client.statistics().queued_ms:
@@ -71,14 +79,22 @@ def cpu_seconds(work: Callable[[], None]) -> float:
 
 
 class Bench:
-    def __init__(self, profile: SrtpProfile, calls: int, pcm: bytes) -> None:
+    """One round: every call of it is new."""
+
+    def __init__(self, profile: SrtpProfile, pcm: bytes, packets: list[bytes]) -> None:
         self._clock = Clock()
         self._pacer = Pacer(self._clock)
         self._seconds = [pcm[start : start + SECOND_BYTES] for start in range(0, len(pcm), SECOND_BYTES)]
-        self._packets = incoming_packets(profile, pcm)[: len(self._seconds) * FRAMES_PER_SECOND]
+        self._packets = packets
         self._sessions = [
-            MediaSession(AudioParameters(PAYLOAD_TYPE, 1), send=nothing, on_pcm=nothing, pacer=self._pacer)
-            for _ in range(calls)
+            MediaSession(
+                AudioParameters(PAYLOAD_TYPE, 1),
+                send=nothing,
+                on_pcm=nothing,
+                on_failure=give_up,
+                pacer=self._pacer,
+            )
+            for _ in range(CALLS)
         ]
         for session in self._sessions:
             session.start(keys(profile)[0])
@@ -106,23 +122,28 @@ class Bench:
             self._pacer.turn()
 
 
-def measure(profile: SrtpProfile, calls: int, seconds: int) -> None:
-    bench = Bench(profile, calls, speech(seconds))
-    packets = calls * seconds * FRAMES_PER_SECOND
-    up, silent, down = (1e6 * cpu_seconds(work) / packets for work in (bench.receive, bench.stay_silent, bench.send))
+def measure(profile: SrtpProfile, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    pcm = speech(SPEECH_S)
+    packets = incoming_packets(profile, pcm)[: SPEECH_S * FRAMES_PER_SECOND]
+    spent = [0.0, 0.0, 0.0]
+    rounds = 0
+    while time.monotonic() < end or not rounds:
+        rounds += 1
+        bench = Bench(profile, pcm, packets)
+        for part, work in enumerate((bench.receive, bench.stay_silent, bench.send)):
+            spent[part] += cpu_seconds(work)
+    up, silent, down = (1e6 * cpu / (rounds * CALLS * len(packets)) for cpu in spent)
     per_minute = (up + down) * FRAMES_PER_SECOND * 60 / 1e6
     print(f"{profile.value:24} {up:9.1f} {down:9.1f} {silent:9.1f} {per_minute:12.2f}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--calls", type=int, default=10)
-    parser.add_argument("--seconds", type=int, default=10)
-    options = parser.parse_args()
-    print(f"{options.calls} calls, {options.seconds} s of speech each way; CPU µs per packet (and per tick in silence)")
+    seconds = float(os.environ.get("ANTIPHON_BENCH_SECONDS", "10"))
+    print(f"{CALLS} calls, speech both ways; CPU µs per packet (and per tick in silence)")
     print(f"{'':24} {'uplink':>9} {'downlink':>9} {'silence':>9} {'s/call-min':>12}")
     for profile in SrtpProfile:
-        measure(profile, options.calls, options.seconds)
+        measure(profile, seconds / len(SrtpProfile))
 
 
 if __name__ == "__main__":

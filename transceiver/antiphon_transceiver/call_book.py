@@ -1,13 +1,14 @@
-"""The pod's book of calls: which route id the next one gets, and what is remembered of those that ended."""
+"""The pod's book of calls: those that are live, and what is remembered of those that ended."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from antiphon_transceiver.call import CallState, EndReason, Milestone
+from antiphon_transceiver.backends import BackendStatistics
+from antiphon_transceiver.call import CallState, Milestone
 from antiphon_transceiver.data_channel import ChannelCounters
 from antiphon_transceiver.media import MediaStatistics
-from antiphon_wire.route_table import BLOCK_SIZE
+from antiphon_wire.control import EndReason
 
 MOST_REMEMBERED = 1_000
 REMEMBERED_S = 3_600
@@ -26,22 +27,7 @@ class CallRecord:
     milestones_ms: dict[Milestone, float]
     media: MediaStatistics
     events: ChannelCounters
-
-
-class RouteSpread:
-    """Spreads calls over the block's eight route ids, so that a draining pod's calls can move in eighths."""
-
-    def __init__(self, first: int) -> None:
-        self._calls = dict.fromkeys(range(first, first + BLOCK_SIZE), 0)
-
-    def take(self) -> int:
-        """The route id with the fewest calls."""
-        route = min(self._calls, key=self._calls.__getitem__)
-        self._calls[route] += 1
-        return route
-
-    def give_back(self, route: int) -> None:
-        self._calls[route] -= 1
+    backend: BackendStatistics
 
 
 class Listed(Protocol):
@@ -84,10 +70,14 @@ class CallBook(Generic[C]):
     def by_id(self, call_id: str) -> C | None:
         return self._by_id.get(call_id)
 
-    def close(self, call: C, now: float) -> None:
-        """Moves a call from the live to the remembered ones."""
+    def strike(self, call: C) -> None:
+        """Takes a live call out; nothing of it is remembered."""
         del self._by_handle[call.handle]
         del self._by_id[call.call_id]
+
+    def close(self, call: C, now: float) -> None:
+        """Moves a call from the live to the remembered ones."""
+        self.strike(call)
         self._ended[call.call_id] = (now, call.record())
         self._forget(now)
 

@@ -3,27 +3,27 @@
 import asyncio
 import logging
 import secrets
+from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic, time
 
 from antiphon_transceiver.answer import LocalDescription, write_answer
 from antiphon_transceiver.backends import BackendHealth, BackendUnreachable, CallRequest, create_backend
-from antiphon_transceiver.call import CallState, EndReason, Milestone
-from antiphon_transceiver.calls import CallBook, CallRecord, RouteSpread
+from antiphon_transceiver.call import CallState, Milestone
+from antiphon_transceiver.call_book import CallBook, CallRecord
 from antiphon_transceiver.capacity import Capacity, Refusal
 from antiphon_transceiver.live_call import CallIdentity, LiveCall, Surroundings
 from antiphon_transceiver.metrics import Metrics
 from antiphon_transceiver.negotiation import Offer, parse_offer
+from antiphon_transceiver.route_spread import RouteSpread
 from antiphon_transceiver.settings import Settings
+from antiphon_wire.control import EndReason
 from antiphon_wire.key_ring import KeyRing, KeyRingError
 from antiphon_wire.route_table import RouteTable
-from antiphon_wire.ticket import Minted, Ticket
+from antiphon_wire.ticket import MINT_SLACK_S, Minted, Ticket
 from antiphon_wire.watched_file import WatchedFile
 
 logger = logging.getLogger(__name__)
-
-_TICKET_SLACK_S = 300
-"""A ticket outlives the longest call by this, so that no live call's ticket expires (docs/wire-formats.md)."""
 
 _MINT_ATTEMPTS = 8
 _LOGGED_AT_END = (Milestone.CHECKED, Milestone.SECURED, Milestone.FIRST_AUDIO_IN, Milestone.FIRST_AUDIO_OUT)
@@ -54,7 +54,7 @@ class WatchedFiles:
     table: WatchedFile[RouteTable]
 
 
-class Switchboard:
+class PodCalls:
     def __init__(self, settings: Settings, files: WatchedFiles, surroundings: Surroundings, metrics: Metrics) -> None:
         self.capacity = Capacity(settings.capacity)
         self.draining = asyncio.Event()
@@ -77,8 +77,12 @@ class Switchboard:
         offered_at = monotonic()
         offer = parse_offer(offer_text)
         call, minted = self._open(offer, request, offered_at)
-        await self._connect_backend(call)
-        answer = write_answer(offer, self._local_description(minted, call))
+        try:
+            await self._connect_backend(call)
+            answer = write_answer(offer, self._local_description(minted, call))
+        except BaseException:
+            call.end(EndReason.INTERNAL_ERROR)
+            raise
         call.progress.reach(Milestone.ANSWER, monotonic())
         record = call.record()
         answered_ms = round(record.milestones_ms[Milestone.ANSWER], 2)
@@ -129,15 +133,14 @@ class Switchboard:
         await self._nothing_left.wait()
 
     def call_ended(self, call: LiveCall, reason: EndReason) -> None:
-        self._book.close(call, monotonic())
         self._routes.give_back(call.identity.route)
         self.capacity.release()
-        record = call.record()
-        self._metrics.call_ended(record)
+        if Milestone.ANSWER in call.progress.milestones_ms:
+            self._remember(call, reason)
+        else:
+            # It never was a call to anybody: its offer is refused, and counted as that.
+            self._book.strike(call)
         self._note_if_drained()
-        times = {f"{stage.value}_ms": round(record.milestones_ms.get(stage, 0.0), 1) for stage in _LOGGED_AT_END}
-        fields = {"call": record.call_id, "reason": reason.value, "age_s": round(record.age_s, 3), **times}
-        logger.info("call ended", extra={"fields": fields})
 
     def call_gone(self, call: LiveCall) -> None:
         self._present.discard(call)
@@ -148,17 +151,18 @@ class Switchboard:
         refusal = self.capacity.reserve()
         if refusal is not None:
             raise CallRefusedError(refusal)
-        route = self._routes.take()
-        try:
+        with ExitStack() as taken:
+            taken.callback(self.capacity.release)
+            route = self._routes.take()
+            taken.callback(self._routes.give_back, route)
             minted, handle = self._mint(route, offer.ice_ufrag)
+            taken.callback(self._endpoint.remove_call, handle)
             backend = create_backend(self._settings.backend, request, self._health)
             ssrc = secrets.randbits(32) or 1
             identity = CallIdentity(minted.call_id, offered_at, route, handle, ssrc, request.model)
             call = LiveCall(identity, offer, self._surroundings, backend, self)
-        except BaseException:
-            self._routes.give_back(route)
-            self.capacity.release()
-            raise
+            # What was taken is the call's from here on, and given back at its end.
+            taken.pop_all()
         self._book.add(call)
         self._present.add(call)
         self._nothing_left.clear()
@@ -187,7 +191,7 @@ class Switchboard:
         return Ticket(
             cluster_id=self._files.table.current.cluster_id,
             route=route,
-            expires_at=now + int(self._settings.longest_call_s) + _TICKET_SLACK_S,
+            expires_at=now + self._settings.longest_call_s + MINT_SLACK_S,
             nonce=secrets.randbits(32),
         )
 
@@ -199,8 +203,9 @@ class Switchboard:
         try:
             await call.connect_backend()
         except BackendUnreachable:
-            call.end(EndReason.BACKEND_LOST)
-            raise
+            if call.progress.state is not CallState.ENDED:
+                call.end(EndReason.BACKEND_LOST)
+                raise
         if call.progress.state is CallState.ENDED:
             # The drain's deadline passed while we waited.
             raise CallRefusedError(Refusal.DRAINING)
@@ -225,6 +230,14 @@ class Switchboard:
             except Exception:
                 logger.exception("a call's datagram could not be handled", extra={"fields": {"call": call.call_id}})
                 call.end(EndReason.INTERNAL_ERROR)
+
+    def _remember(self, call: LiveCall, reason: EndReason) -> None:
+        self._book.close(call, monotonic())
+        record = call.record()
+        self._metrics.call_ended(record)
+        times = {f"{stage.value}_ms": round(record.milestones_ms.get(stage, 0.0), 1) for stage in _LOGGED_AT_END}
+        fields = {"call": record.call_id, "reason": reason.value, "age_s": round(record.age_s, 3), **times}
+        logger.info("call ended", extra={"fields": fields})
 
     def _note_if_drained(self) -> None:
         if self.capacity.draining and not self.capacity.live:
