@@ -18,15 +18,11 @@ def main() -> int:
         return 2
     configure_logs("relay", settings.log_level)
     try:
-        asyncio.run(run(settings))
+        asyncio.run(RelayProcess(settings).serve())
     except (OSError, ValueError) as error:
         log.error("cannot start", extra={"fields": {"error": error}})
         return 1
     return 0
-
-
-async def run(settings: Settings) -> None:
-    await RelayProcess(settings).serve()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
-__all__ = ["Announcement", "Bound", "Config", "Lookup", "Relay", "Traffic"]
+__all__ = ["MAX_LISTEN", "Announcement", "Bound", "Config", "Lookup", "Relay", "Traffic"]
+
+MAX_LISTEN: Final[int]
+"""Client-side addresses of one relay."""
 
 _KeySpec = tuple[int, bytes, int, int, int]
 

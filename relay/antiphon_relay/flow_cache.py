@@ -47,9 +47,12 @@ Binding = tuple[int, int]
 @dataclass
 class FlowCacheCounts:
     hits: int = 0
+    """Sources, as the misses are."""
     misses: int = 0
     errors: int = 0
+    """Requests, of whatever kind, that failed."""
     written: int = 0
+    """Flows."""
 
 
 class FlowCache:
@@ -122,9 +125,8 @@ class FlowCache:
                     relay.resolve(lookup, binding)
 
     async def _find(self, lookups: Sequence[Lookup]) -> list[Binding | None]:
-        # While Redis is away nobody waits for its timeout.
+        # While Redis is away nobody waits for its timeout: it is not even asked, which is no error of a request.
         if not self.up:
-            self.counts.errors += len(lookups)
             return [None] * len(lookups)
         try:
             entries = await self._redis.mget([self._key(lookup.listen_port, lookup.client) for lookup in lookups])

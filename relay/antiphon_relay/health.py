@@ -14,7 +14,7 @@ def health_app(*, alive: Callable[[], bool], ready: Callable[[], bool], collecto
     registry.register(collector)
 
     async def livez(_: web.Request) -> web.Response:
-        return web.Response(text="alive\n") if alive() else web.Response(status=503, text="a worker has died\n")
+        return web.Response(text="alive\n") if alive() else web.Response(status=503, text="a worker is stuck\n")
 
     async def readyz(_: web.Request) -> web.Response:
         return web.Response(text="ready\n") if ready() else web.Response(status=503, text="draining\n")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CACHE_TTL_IN_IDLE_TIMES: Final = 3
 DRAIN_LOOK_S: Final = 0.1
 FIRST_PACKET_LOOK_S: Final = 0.02
+LONGEST_LOOK_S: Final = 1.0
 RESTART_AFTER_S: Final = 1.0
 
 
@@ -106,11 +107,11 @@ class RelayProcess:
             await asyncio.sleep(DRAIN_LOOK_S)
 
     async def _note_first_packet(self, bound_unix_ms: int) -> None:
-        while True:
-            first = self._relay.first_forwarded_unix_ms()
-            if first is not None:
-                break
-            await asyncio.sleep(FIRST_PACKET_LOOK_S)
+        # The packet path has noted the time, so that looking late tells it late and no worse.
+        look_s = FIRST_PACKET_LOOK_S
+        while (first := self._relay.first_forwarded_unix_ms()) is None:
+            await asyncio.sleep(look_s)
+            look_s = min(look_s * 2, LONGEST_LOOK_S)
         fields = {"unix_ms": first, "after_bind_ms": first - bound_unix_ms}
         log.info("first packet forwarded", extra={"fields": fields})
 

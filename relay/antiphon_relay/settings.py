@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from antiphon_wire.environment import Address, Environment
+from antiphon_relay._extension import MAX_LISTEN
+from antiphon_wire.environment import Address, Environment, SettingError
 from antiphon_wire.logs import LEVELS
 
 
@@ -44,16 +45,25 @@ class Settings:
             keys_file=env.path("ANTIPHON_KEYS_FILE"),
             routes_file=env.path("ANTIPHON_ROUTES_FILE"),
             http=env.address("ANTIPHON_HTTP_ADDRESS"),
-            listen=env.addresses("ANTIPHON_LISTEN", default="0.0.0.0:3478"),
+            listen=listen_of(env),
             hop=env.address("ANTIPHON_HOP_ADDRESS", default="127.0.0.1:7100"),
             workers=env.integer("ANTIPHON_WORKERS", default=cpus, minimum=1, maximum=256),
             max_flows=env.integer("ANTIPHON_MAX_FLOWS", default=65536, minimum=1, maximum=1 << 24),
             flow_idle_s=env.integer("ANTIPHON_FLOW_IDLE_S", default=30, minimum=1, maximum=3600),
             new_flows_per_prefix=env.integer("ANTIPHON_NEW_FLOWS_PER_PREFIX", default=50, minimum=1, maximum=1_000_000),
-            longest_call_s=env.integer("ANTIPHON_LONGEST_CALL_S", default=3600, minimum=1, maximum=30 * 86_400),
+            longest_call_s=env.longest_call_s(),
             clock_skew_s=env.integer("ANTIPHON_CLOCK_SKEW_S", default=60, maximum=3600),
             redis_url=env.text("ANTIPHON_REDIS_URL", default=None, example="redis://127.0.0.1:6379"),
             drain_s=env.seconds("ANTIPHON_DRAIN_S", default=5.0, maximum=3600),
             grace_s=env.seconds("ANTIPHON_GRACE_S", default=25.0, maximum=3600),
             log_level=env.choice("ANTIPHON_LOG_LEVEL", LEVELS, default="info"),
         )
+
+
+def listen_of(env: Environment) -> tuple[Address, ...]:
+    name = "ANTIPHON_LISTEN"
+    addresses = env.addresses(name, default="0.0.0.0:3478")
+    if len(addresses) > MAX_LISTEN:
+        problem = f"names {len(addresses)} addresses, and a relay has at most {MAX_LISTEN}"
+        raise SettingError(name, problem, "0.0.0.0:3478,[::]:3478")
+    return addresses

@@ -44,11 +44,20 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         ("ANTIPHON_WORKERS", "0"),
         ("ANTIPHON_MAX_FLOWS", "many"),
         ("ANTIPHON_DRAIN_S", "nan"),
+        ("ANTIPHON_LONGEST_CALL_S", "2160000"),
     ],
 )
 def test_a_bad_value_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name):
         Settings.from_env(REQUIRED | {name: value}, cpus=1)
+
+
+def test_as_many_listen_addresses_as_a_worker_can_serve() -> None:
+    addresses = [f"127.0.0.{host}:3478" for host in range(1, 18)]
+    settings = Settings.from_env(REQUIRED | {"ANTIPHON_LISTEN": ",".join(addresses[:16])}, cpus=1)
+    assert len(settings.listen) == 16
+    with pytest.raises(SettingError, match=r"ANTIPHON_LISTEN names 17 addresses, and a relay has at most 16"):
+        Settings.from_env(REQUIRED | {"ANTIPHON_LISTEN": ",".join(addresses)}, cpus=1)
 
 
 async def test_a_bad_value_ends_the_process_with_2_and_one_line() -> None:

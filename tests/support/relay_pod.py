@@ -19,6 +19,8 @@ class Pod(asyncio.DatagramProtocol):
     password_of: dict[str, str] = field(default_factory=dict)
     """The calls it has: ufrag to password."""
     received: list[hop.Record] = field(default_factory=list)
+    heard: Counter[Client] = field(default_factory=Counter)
+    """How many packets of each client."""
     datagrams: Counter[int] = field(default_factory=Counter)
     """How many hop datagrams held as many records."""
     no_pack: bool = False
@@ -44,6 +46,7 @@ class Pod(asyncio.DatagramProtocol):
         self.datagrams[len(records)] += 1
         for record in records:
             self.received.append(record)
+            self.heard[record.client_host, record.client_port] += 1
             payload = self.answer_to(record)
             if payload is not None:
                 self.send(record, payload, addr)
@@ -70,7 +73,7 @@ class Pod(asyncio.DatagramProtocol):
         return stun.binding_success(transaction_id=check.transaction_id, mapped_address=client, password=password)
 
     def received_from(self, client: Client) -> int:
-        return sum((record.client_host, record.client_port) == client for record in self.received)
+        return self.heard[client]
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
 //! The load of bench/relay: many clients on one side of a forwarder, one echoing transceiver on the other.
 //!
-//! `udp_load FORWARDER TRANSCEIVER PACKETS_PER_SECOND SECONDS ECHO` with ECHO `packed`, `single` (hop records) or `plain`
-//! (datagrams as they are). Each line of stdin is a client's first packet in hex. After a second of warming up it prints
-//! `measuring`, and at the end one line of JSON: what went in, and what arrived at either side meanwhile.
+//! `udp_load FORWARDER TRANSCEIVER PACKETS_PER_SECOND WARM_UP_S SECONDS ECHO` with ECHO `packed`, `single` (hop records) or
+//! `plain` (datagrams as they are). Each line of stdin is a client's first packet in hex. Warmed up, it prints `measuring`,
+//! and at the end one line of JSON: what went in, and what arrived at either side meanwhile.
 
 use std::io::{self, BufRead};
 use std::net::{SocketAddr, UdpSocket};
@@ -15,12 +15,12 @@ use antiphon_wire::hop::{self, Record};
 
 const PAYLOAD: usize = 160;
 const TICK: Duration = Duration::from_millis(1);
-const WARM_UP: Duration = Duration::from_secs(1);
 
 struct Load {
     forwarder: SocketAddr,
     transceiver: SocketAddr,
     packets_per_tick: usize,
+    warm_up: Duration,
     duration: Duration,
     echo: String,
 }
@@ -37,7 +37,7 @@ fn main() -> io::Result<()> {
         }
     });
     let mut clients = Clients::open(load.forwarder)?;
-    clients.run(load.packets_per_tick, WARM_UP);
+    clients.run(load.packets_per_tick, load.warm_up);
     println!("measuring");
     let (sent, received, arrived) = (clients.sent, clients.received, uplink.load(Ordering::Relaxed));
     clients.run(load.packets_per_tick, load.duration);
@@ -55,7 +55,8 @@ fn read_load() -> Option<Load> {
         forwarder: arguments.next()?.parse().ok()?,
         transceiver: arguments.next()?.parse().ok()?,
         packets_per_tick: arguments.next()?.parse::<usize>().ok()? / 1000,
-        duration: Duration::from_secs(arguments.next()?.parse().ok()?),
+        warm_up: Duration::try_from_secs_f64(arguments.next()?.parse().ok()?).ok()?,
+        duration: Duration::try_from_secs_f64(arguments.next()?.parse().ok()?).ok()?,
         echo: arguments.next()?,
     })
 }

@@ -8,6 +8,7 @@ use antiphon_wire::ticket::Validity;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::listeners::MAX_LISTEN;
 use crate::plane::PlaneLimits;
 
 #[pyclass(frozen, module = "antiphon_relay._extension")]
@@ -39,6 +40,9 @@ impl Config {
     ) -> PyResult<Self> {
         if listen.is_empty() || workers == 0 {
             return Err(PyValueError::new_err("a relay needs a listen address and a worker"));
+        }
+        if listen.len() > MAX_LISTEN.into() {
+            return Err(PyValueError::new_err(format!("a relay has at most {MAX_LISTEN} listen addresses")));
         }
         let flows = FlowLimits {
             max_flows,

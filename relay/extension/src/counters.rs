@@ -31,12 +31,14 @@ const COUNTERS: usize = Counter::FlowsExpired as usize + 1;
 pub struct WorkerCounters {
     counts: [AtomicU64; COUNTERS],
     drops: [AtomicU64; DropReason::ALL.len()],
+    /// When the worker last looked at its sockets.
+    turn_ms: AtomicU64,
 }
 
 impl WorkerCounters {
     fn new() -> Self {
         let zero = |_| AtomicU64::new(0);
-        Self { counts: std::array::from_fn(zero), drops: std::array::from_fn(zero) }
+        Self { counts: std::array::from_fn(zero), drops: std::array::from_fn(zero), turn_ms: AtomicU64::new(0) }
     }
 
     #[expect(clippy::indexing_slicing, reason = "as many cells as the enum has values")]
@@ -47,6 +49,10 @@ impl WorkerCounters {
     #[expect(clippy::indexing_slicing, reason = "as many cells as the enum has values")]
     pub fn drop_packets(&self, reason: DropReason, count: usize) {
         self.drops[reason as usize].fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    pub fn note_turn(&self, steady_ms: u64) {
+        self.turn_ms.store(steady_ms, Ordering::Relaxed);
     }
 }
 
@@ -78,6 +84,11 @@ impl Counters {
     #[expect(clippy::indexing_slicing, reason = "as many cells as the enum has values")]
     pub fn drops(&self, reason: DropReason) -> u64 {
         self.all().map(|worker| worker.drops[reason as usize].load(Ordering::Relaxed)).sum()
+    }
+
+    /// Of the worker that has not looked at its sockets for longest.
+    pub fn oldest_turn_ms(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.turn_ms.load(Ordering::Relaxed)).min().unwrap_or(0)
     }
 
     fn all(&self) -> impl Iterator<Item = &WorkerCounters> {

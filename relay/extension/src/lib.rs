@@ -17,11 +17,14 @@ mod receive_batch;
 mod send_batch;
 mod socket_address;
 mod worker;
+mod worker_guard;
 
 #[pymodule]
 mod _extension {
     #[pymodule_export]
     use crate::config::Config;
+    #[pymodule_export]
+    const MAX_LISTEN: u8 = crate::listeners::MAX_LISTEN;
     #[pymodule_export]
     use crate::python::{Announcement, Bound, Lookup, Relay, Traffic};
 }

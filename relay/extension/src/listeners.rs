@@ -9,6 +9,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 /// Rides out some 40 ms of a full core at 400 k packets/s; the kernel cuts it to `rmem_max`.
 const BUFFER: usize = 8 << 20;
+/// Client-side addresses of one relay; settings refuse more.
+pub const MAX_LISTEN: u8 = 16;
 /// Ports that the kernel picked may lack free neighbours.
 const PORT_ATTEMPTS: usize = 20;
 

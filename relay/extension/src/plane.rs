@@ -21,6 +21,9 @@ use crate::clock::Clock;
 use crate::counters::{Counter, Counters};
 use crate::local_addresses::LocalAddresses;
 
+/// A worker takes milliseconds for a turn; one that takes as long as this is stuck.
+const LONGEST_TURN_MS: u64 = 5000;
+
 #[derive(Clone, Copy, Debug)]
 pub struct PlaneLimits {
     pub workers: usize,
@@ -68,12 +71,12 @@ impl Plane {
     }
 
     /// Keeps a packet of an unknown source until the flow cache has answered.
-    pub fn look_up(&self, source: FlowKey, packet: Waiting, now: Now) {
-        let counters = self.counters.of_worker(packet.worker);
+    pub fn look_up(&self, source: FlowKey, worker: usize, datagram: &[u8], now: Now) {
+        let counters = self.counters.of_worker(worker);
         if !self.looks_up {
             return counters.drop_packets(DropReason::MediaUnknownSource, 1);
         }
-        match self.lookups().hold(source, packet, now) {
+        match self.lookups().hold(source, worker, datagram, now) {
             Ok(()) => self.asked.notify_one(),
             Err(reason) => counters.drop_packets(reason, 1),
         }
@@ -124,6 +127,16 @@ impl Plane {
 
     pub fn stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
+    }
+
+    /// A worker is about to look at its sockets.
+    pub fn note_turn(&self, worker: usize) {
+        self.counters.of_worker(worker).note_turn(self.clock.now().steady_ms);
+    }
+
+    /// Whether every worker has looked at its sockets a short while ago.
+    pub fn served(&self) -> bool {
+        self.counters.oldest_turn_ms() + LONGEST_TURN_MS > self.clock.now().steady_ms
     }
 
     pub fn note_forwarded(&self, now: Now) {

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use libc::{c_int, epoll_event};
 
-/// More than a worker has sockets.
-const MAX_EVENTS: u8 = 16;
+use crate::listeners::MAX_LISTEN;
+
+/// As many as a worker has sockets, and the waker.
+const MAX_EVENTS: u8 = MAX_LISTEN + 2;
 
 pub struct Poll {
     epoll: OwnedFd,
@@ -49,8 +51,8 @@ impl Poll {
     }
 
     /// Waits until a socket is readable, somebody wakes it, or the time is over.
-    pub fn wait(&self, timeout: Option<Duration>) -> Ready {
-        let timeout_ms = timeout.map_or(-1, |timeout| c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX));
+    pub fn wait(&self, timeout: Duration) -> Ready {
+        let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
         let mut events = [epoll_event { events: 0, u64: 0 }; MAX_EVENTS as usize];
         // SAFETY: the kernel writes at most MAX_EVENTS events.
         let count =

@@ -156,9 +156,9 @@ impl Relay {
         self.plane.first_forwarded_unix_ms()
     }
 
-    /// Whether every worker's thread is alive.
+    /// Whether every worker serves its sockets. One that panics ends the process; this is about one that is stuck.
     fn alive(&self) -> bool {
-        self.running().as_ref().is_some_and(|running| running.threads.iter().all(|thread| !thread.is_finished()))
+        self.running().is_some() && self.plane.served()
     }
 
     fn take_announcements(&self, limit: usize) -> Vec<Announcement> {
@@ -198,7 +198,7 @@ impl Relay {
         py.detach(|| {
             self.plane.stop();
             running.wakers.iter().for_each(|waker| waker.wake());
-            // A worker that panicked has said so on stderr, and has nothing to hand back.
+            // A worker has nothing to hand back, and one that panicked has ended the process.
             running.threads.into_iter().for_each(|thread| drop(thread.join()));
         });
     }
@@ -215,6 +215,7 @@ impl Relay {
                 poll.add(socket.as_fd(), token)?;
             }
             running.wakers.push(poll.waker());
+            self.plane.note_turn(index);
             let plane = Arc::clone(&self.plane);
             let cpu = cpus.get(index % cpus.len().max(1)).copied();
             let work = move || {

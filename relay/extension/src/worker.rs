@@ -1,30 +1,35 @@
 //! A worker thread: receive, ask, send.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use antiphon_relay_packet::drop_reason::DropReason;
 use antiphon_relay_packet::flow_key::FlowKey;
-use antiphon_relay_packet::lookups::Waiting;
 use antiphon_relay_packet::packing::{Packed, Packer};
 use antiphon_relay_packet::verdict::{Downlink, Uplink, View, downlink, uplink};
 use antiphon_wire::hop::{self, MAX_PACKED, Record};
 
 use crate::counters::{Counter, WorkerCounters};
 use crate::listeners::WorkerSockets;
-use crate::local_addresses::LocalAddress;
+use crate::local_addresses::{KnownLocals, LocalAddress};
 use crate::plane::Plane;
 use crate::poll::Poll;
 use crate::receive_batch::{BATCH, ReceiveBatch, Received};
 use crate::send_batch::{Outgoing, SendBatch, Sent};
+use crate::worker_guard::EndProcessOnPanic;
 
 /// Batches of one socket before the others have their turn.
 const BATCHES_PER_TURN: usize = 4;
 /// The first worker sweeps as often, as many of the flow map's 64 shards: the whole map in less than a second.
 const SWEEP_EVERY_MS: u64 = 50;
 const SWEEP_SHARDS: usize = 4;
+/// So that an idle worker is not taken for a stuck one.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// A return record on its way to its client, and the local address that it leaves from.
+type Accepted<'a> = (LocalAddress, Outgoing<'a>);
 
 pub struct Worker {
     index: usize,
@@ -35,6 +40,8 @@ pub struct Worker {
     send: SendBatch,
     packer: Packer,
     locals: KnownLocals,
+    /// Empty between batches, whose borrows end with them; only its memory is kept.
+    accepted: Vec<Accepted<'static>>,
     swept_ms: u64,
 }
 
@@ -49,14 +56,17 @@ impl Worker {
             send: SendBatch::new(),
             packer: Packer::default(),
             locals: KnownLocals::default(),
+            accepted: Vec::with_capacity(BATCH * 8),
             swept_ms: 0,
         }
     }
 
     /// Until the plane stops.
     pub fn run(mut self) {
-        let timeout = (self.index == 0).then_some(Duration::from_millis(SWEEP_EVERY_MS));
+        let _guard = EndProcessOnPanic { worker: self.index };
+        let timeout = if self.index == 0 { Duration::from_millis(SWEEP_EVERY_MS) } else { LONGEST_WAIT };
         while !self.plane.stopped() {
+            self.plane.note_turn(self.index);
             let ready = self.poll.wait(timeout);
             for token in ready.tokens() {
                 if token < self.sockets.clients.len() {
@@ -100,7 +110,7 @@ impl Worker {
         for datagram in receive.datagrams() {
             received += 1;
             let bound = sockets.clients.get(listener);
-            let Some(local_index) = locals.index_of(plane, listener, bound, datagram.local) else {
+            let Some(local_index) = locals.index_of(&plane.locals, listener, bound, datagram.local) else {
                 counters.drop_packets(DropReason::LocalAddressesFull, 1);
                 continue;
             };
@@ -112,9 +122,7 @@ impl Worker {
                         counters.drop_packets(DropReason::Oversized, 1);
                     }
                 }
-                Uplink::LookUp => {
-                    plane.look_up(source, Waiting { worker: *index, datagram: datagram.bytes.into() }, now);
-                }
+                Uplink::LookUp => plane.look_up(source, *index, datagram.bytes, now),
                 Uplink::Drop(reason) => counters.drop_packets(reason, 1),
             }
         }
@@ -139,12 +147,12 @@ impl Worker {
     }
 
     fn forward_downlink(&mut self) {
-        let Self { index, plane, sockets, receive, send, packer, locals, .. } = self;
+        let Self { index, plane, sockets, receive, send, packer, locals, accepted, .. } = self;
         let counters = plane.counters.of_worker(*index);
         let (routes, keys) = (plane.routes.load(), plane.keys.load());
         let now = plane.clock.now();
         let view = View { flows: &plane.flows, routes: &routes, keys: &keys, validity: plane.validity, now };
-        let mut accepted: Vec<(LocalAddress, Outgoing<'_>)> = Vec::with_capacity(BATCH * 8);
+        let mut leaving = recycled(std::mem::take(accepted));
         let (mut datagrams, mut records) = (0, 0);
         for datagram in receive.datagrams() {
             datagrams += 1;
@@ -160,8 +168,8 @@ impl Worker {
                 records += 1;
                 packer.set_no_pack(datagram.from, record.no_pack);
                 match downlink(&view, datagram.from, &record) {
-                    Downlink::Send { local_index, client } => match locals.at(plane, local_index) {
-                        Some(local) => accepted.push((local, client_datagram(local, client, record.payload))),
+                    Downlink::Send { local_index, client } => match locals.at(&plane.locals, local_index) {
+                        Some(local) => leaving.push((local, client_datagram(local, client, record.payload))),
                         None => counters.drop_packets(DropReason::HopNoFlow, 1),
                     },
                     Downlink::Drop(reason) => counters.drop_packets(reason, 1),
@@ -171,47 +179,17 @@ impl Worker {
         counters.add(Counter::HopDatagramsReceived, datagrams);
         counters.add(Counter::DownlinkReceived, records);
         for (listener, socket) in sockets.clients.iter().enumerate() {
-            let own = accepted.iter().filter(|(local, _)| local.listener == listener).map(|(_, outgoing)| *outgoing);
+            let own = leaving.iter().filter(|(local, _)| local.listener == listener).map(|(_, outgoing)| *outgoing);
             count_downlink(counters, send.send(socket.as_fd(), own));
         }
+        *accepted = recycled(leaving);
     }
 }
 
-/// The worker's copy of the local addresses: they only ever grow.
-#[derive(Default)]
-struct KnownLocals {
-    addresses: Vec<LocalAddress>,
-    latest: Option<(usize, Option<IpAddr>, u8)>,
-}
-
-impl KnownLocals {
-    /// The index of the address that a datagram was sent to. Nearly always it is the one before's.
-    fn index_of(
-        &mut self,
-        plane: &Plane,
-        listener: usize,
-        socket: Option<&UdpSocket>,
-        ip: Option<IpAddr>,
-    ) -> Option<u8> {
-        if let Some((latest_listener, latest_ip, index)) = self.latest
-            && latest_listener == listener
-            && latest_ip == ip
-        {
-            return Some(index);
-        }
-        let bound = socket?.local_addr().ok()?;
-        let address = SocketAddr::new(ip.unwrap_or(bound.ip()), bound.port());
-        let index = plane.locals.intern(LocalAddress { address, listener })?;
-        self.latest = Some((listener, ip, index));
-        Some(index)
-    }
-
-    fn at(&mut self, plane: &Plane, index: u8) -> Option<LocalAddress> {
-        if usize::from(index) >= self.addresses.len() {
-            self.addresses.extend(plane.locals.beyond(self.addresses.len()));
-        }
-        self.addresses.get(usize::from(index)).copied()
-    }
+/// An empty vector's memory, for values that borrow from another batch: collecting in place keeps the allocation.
+fn recycled<'to>(mut accepted: Vec<Accepted<'_>>) -> Vec<Accepted<'to>> {
+    accepted.clear();
+    accepted.into_iter().map_while(|_| None).collect()
 }
 
 fn verdict_on(view: &View<'_>, source: FlowKey, datagram: &Received<'_>) -> Uplink {

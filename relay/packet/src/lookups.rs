@@ -69,12 +69,14 @@ impl Lookups {
     }
 
     /// Keeps a packet until its source is resolved, and asks for the source where nobody does yet.
-    pub fn hold(&mut self, key: FlowKey, packet: Waiting, now: Now) -> Result<(), DropReason> {
+    /// Strangers' floods are refused before anything is allocated.
+    pub fn hold(&mut self, key: FlowKey, worker: usize, datagram: &[u8], now: Now) -> Result<(), DropReason> {
+        let packet = || Waiting { worker, datagram: datagram.into() };
         if let Some(pending) = self.pending.get_mut(&key) {
             if pending.packets.len() >= PACKETS_PER_SOURCE {
                 return Err(DropReason::LookupQueueFull);
             }
-            pending.packets.push(packet);
+            pending.packets.push(packet());
             return Ok(());
         }
         self.forget_misses(now);
@@ -87,7 +89,7 @@ impl Lookups {
         if !self.bucket.take(RATE, now) {
             return Err(DropReason::LookupBudget);
         }
-        self.pending.insert(key, Pending { since_ms: now.steady_ms, packets: vec![packet] });
+        self.pending.insert(key, Pending { since_ms: now.steady_ms, packets: vec![packet()] });
         self.asked.push_back(key);
         Ok(())
     }
@@ -171,7 +173,7 @@ mod tests {
     fn a_source_is_asked_for_once_and_its_packets_come_in_order() {
         let mut lookups = Lookups::new(1);
         for byte in 0..3 {
-            lookups.hold(key(1), packet(byte), at(0)).unwrap();
+            lookups.hold(key(1), 0, &[byte], at(0)).unwrap();
         }
         assert_eq!(lookups.take(10), [key(1)]);
         assert_eq!(lookups.take(10), []);
@@ -182,17 +184,17 @@ mod tests {
     #[test]
     fn a_source_that_was_not_found_is_left_alone_for_a_second() {
         let mut lookups = Lookups::new(1);
-        lookups.hold(key(1), packet(0), at(0)).unwrap();
+        lookups.hold(key(1), 0, &[0], at(0)).unwrap();
         assert_eq!(lookups.resolve(key(1), false, at(10)), Resolved::Drop(DropReason::LookupMiss, 1));
-        assert_eq!(lookups.hold(key(1), packet(1), at(1009)), Err(DropReason::LookupMissedBefore));
-        assert_eq!(lookups.hold(key(1), packet(1), at(1010)), Ok(()));
+        assert_eq!(lookups.hold(key(1), 0, &[1], at(1009)), Err(DropReason::LookupMissedBefore));
+        assert_eq!(lookups.hold(key(1), 0, &[1], at(1010)), Ok(()));
     }
 
     #[test]
     fn nothing_waits_longer_than_a_media_packet_is_good_for() {
         let mut lookups = Lookups::new(1);
-        lookups.hold(key(1), packet(0), at(0)).unwrap();
-        lookups.hold(key(2), packet(0), at(0)).unwrap();
+        lookups.hold(key(1), 0, &[0], at(0)).unwrap();
+        lookups.hold(key(2), 0, &[0], at(0)).unwrap();
         assert_eq!(lookups.resolve(key(1), true, at(51)), Resolved::Drop(DropReason::LookupLate, 1));
         assert_eq!(lookups.expire(at(51)), 1);
         assert!(lookups.pending.is_empty());
@@ -204,7 +206,7 @@ mod tests {
         let mut lookups = Lookups::new(1);
         for source in 0..100_000_u32 {
             let key = FlowKey::new(0, (source.to_be_bytes(), 1).into());
-            if lookups.hold(key, packet(0), at(0)).is_ok() && source % 2 == 0 {
+            if lookups.hold(key, 0, &[0], at(0)).is_ok() && source % 2 == 0 {
                 lookups.resolve(key, false, at(0));
             }
         }
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn one_source_cannot_fill_the_queue() {
         let mut lookups = Lookups::new(1);
-        let kept = (0..100).filter(|byte| lookups.hold(key(1), packet(*byte), at(0)).is_ok()).count();
+        let kept = (0..100).filter(|byte| lookups.hold(key(1), 0, &[*byte], at(0)).is_ok()).count();
         assert_eq!(kept, PACKETS_PER_SOURCE);
     }
 }
