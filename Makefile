@@ -14,7 +14,7 @@ help: ## This list
 up: setup ## Run the product here: relay, transceivers, signaling, an agent and the page (ARGS="--help" for options)
 	@exec antiphon up $(ARGS)
 
-test: setup machine rust fuzz unit ## Every test (T=tests/relay for some); says what this machine lacks
+test: setup machine $(if $(T),,rust fuzz) unit ## Every test, or T=tests/relay for some of the Python ones; says what this machine lacks
 
 setup: ## Install everything into .venv (fast when nothing changed)
 	@scripts/setup
@@ -22,7 +22,7 @@ setup: ## Install everything into .venv (fast when nothing changed)
 machine: ## Install the programs that tests drive (as root), or say what is missing
 	@scripts/machine
 
-unit:
+unit: # what `make test` ends with
 	@pytest $(T) $(PYTEST_ARGS)
 
 rust:

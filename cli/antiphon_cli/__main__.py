@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
+from antiphon_cli.local.own_command import DEFAULT_STATE_DIR
 from antiphon_cli.version import version
 
-STATE_DIR = Path(".antiphon")
 FILE = click.Path(path_type=Path, dir_okay=False)
 SECONDS = click.FloatRange(0, 86_400)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -43,7 +43,7 @@ def cli() -> None:
 @click.option("--agent", metavar="PATH", help="Agent to run, a file or a folder, or 'none' (default: parrot).")
 @click.option("--allow-origin", "allowed_origins", multiple=True, metavar="ORIGIN", help="Web origin that may call.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Relay threads (default: one a CPU, at most 4).")
-@click.option("--state-dir", type=FOLDER, default=STATE_DIR, show_default=True, help="Keys, logs, route table.")
+@click.option("--state-dir", type=FOLDER, default=DEFAULT_STATE_DIR, show_default=True, help="Keys, logs, route table.")
 @click.pass_obj
 def up(environ: Mapping[str, str], /, **given: Any) -> None:
     """Run the whole service on this machine, from the manifests that a cluster takes.
@@ -114,7 +114,9 @@ def call(**given: Any) -> None:
 
 
 @cli.command(short_help="Show what `antiphon up` runs.")
-@click.option("--state-dir", type=FOLDER, default=STATE_DIR, show_default=True, help="Of the `antiphon up` to ask.")
+@click.option(
+    "--state-dir", type=FOLDER, default=DEFAULT_STATE_DIR, show_default=True, help="Of the `antiphon up` to ask."
+)
 def status(state_dir: Path) -> None:
     """Ask every part that `antiphon up` runs with this state folder whether it is ready. Exit code 1: one is not."""
     from antiphon_cli.status import status as show
@@ -124,10 +126,8 @@ def status(state_dir: Path) -> None:
 
 @cli.command(short_help="Decode a routing ticket (a server-side ICE ufrag).")
 @click.argument("ufrag")
-@click.option("--keys", type=FILE, default=STATE_DIR / "keys.json", show_default=True, help="The key ring.")
-@click.option(
-    "--longest-call", "longest_s", type=click.IntRange(1, 86_400), default=3600, show_default=True, help="Seconds."
-)
+@click.option("--keys", type=FILE, default=DEFAULT_STATE_DIR / "keys.json", show_default=True, help="The key ring.")
+@click.option("--longest-call", "longest_s", type=click.IntRange(1), default=3600, show_default=True, help="Seconds.")
 @click.option("--skew", "skew_s", type=click.IntRange(0, 3600), default=60, show_default=True, help="Seconds.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def ticket(ufrag: str, keys: Path, longest_s: int, skew_s: int, output: str) -> None:

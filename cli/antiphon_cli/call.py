@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from antiphon_cli.voice.caller import CallPlan, place_calls
+from antiphon_cli.voice.caller import CallPlan, place_call, place_calls
 from antiphon_cli.voice.exchange import ExchangeError, calls_url
 from antiphon_cli.voice.question import QuestionError, read_question
-from antiphon_cli.voice.report import CallReport, Outcome, lines
+from antiphon_cli.voice.report import CallReport, Outcome, closing_lines, progress_lines
 
 HELLO = Path(__file__).with_name("hello.wav")
 BAD_USAGE = 2
@@ -31,24 +32,29 @@ class CallRequest:
     insecure: bool
 
 
+class RecordError(Exception):
+    """The answer could not be saved where it is wanted; the message is one sentence."""
+
+
 def call(request: CallRequest) -> int:
     """Places the calls, prints what came of them; the exit code is the first failure's stage."""
     try:
         plans = _plans(request)
-    except (QuestionError, ExchangeError) as error:
+    except (QuestionError, ExchangeError, RecordError) as error:
         print(f"antiphon: {error}", file=sys.stderr)
         return BAD_USAGE
     if not request.as_json:
         question = plans[0].question
         print(f"calling {calls_url(request.url)}, saying {question.duration_s:.1f} s", file=sys.stderr, flush=True)
-    reports = asyncio.run(place_calls(plans))
-    _print(reports, as_json=request.as_json)
+    reports = asyncio.run(_place(plans, as_json=request.as_json))
     failed = [report.outcome for report in reports if report.outcome is not Outcome.OK]
     return failed[0].value if failed else 0
 
 
 def _plans(request: CallRequest) -> list[CallPlan]:
     calls_url(request.url)
+    if request.record is not None:
+        _check_folder(request.record)
     question = read_question(request.wav or HELLO)
     return [
         CallPlan(
@@ -64,22 +70,59 @@ def _plans(request: CallRequest) -> list[CallPlan]:
     ]
 
 
+def _check_folder(record: Path) -> None:
+    """Before the call, not after it."""
+    folder = record.parent
+    if not folder.is_dir():
+        raise RecordError(f"--record {record}: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise RecordError(f"--record {record}: nothing can be written in {folder}")
+
+
 def _record(request: CallRequest, number: int) -> Path | None:
     """answer.wav, or answer-0.wav, answer-1.wav … for several calls."""
     path = request.record
     return path if path is None or request.calls == 1 else path.with_stem(f"{path.stem}-{number}")
 
 
-def _print(reports: list[CallReport], *, as_json: bool) -> None:
+async def _place(plans: list[CallPlan], *, as_json: bool) -> list[CallReport]:
+    """All at once. People are told each stage of one call, or each of several calls, as it comes."""
     if as_json:
+        reports = await place_calls(plans)
         documents = [report.document() for report in reports]
-        print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
-    elif len(reports) == 1:
-        print("\n".join(lines(reports[0])))
-    else:
-        for number, report in enumerate(reports):
-            print(_one_line(number, report))
-        print(_summary(reports))
+        _say([json.dumps(documents[0] if len(documents) == 1 else documents, indent=1)])
+        return reports
+    if len(plans) == 1:
+        return [await _place_one(plans[0])]
+    reports = list(await asyncio.gather(*(_place_numbered(number, plan) for number, plan in enumerate(plans))))
+    _say([_summary(reports)])
+    return reports
+
+
+async def _place_one(plan: CallPlan) -> CallReport:
+    told = 0
+
+    def progress(report: CallReport) -> None:
+        nonlocal told
+        said = progress_lines(report)
+        _say(said[told:])
+        told = len(said)
+
+    report = await place_call(plan, progress)
+    progress(report)
+    _say(closing_lines(report))
+    return report
+
+
+async def _place_numbered(number: int, plan: CallPlan) -> CallReport:
+    report = await place_call(plan)
+    _say([_one_line(number, report)])
+    return report
+
+
+def _say(said: list[str]) -> None:
+    for line in said:
+        print(line, flush=True)
 
 
 def _one_line(number: int, report: CallReport) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import yaml
 
 from antiphon_cli.fields import Fields
+from antiphon_cli.ip_literal import is_ip_literal
+from antiphon_wire import LONGEST_CALL_S
 
 API_VERSION = "antiphon.dev/v1alpha1"
+KINDS = ("VoiceRelay", "TransceiverPool")
 
 
 class ManifestError(ValueError):
@@ -90,7 +92,10 @@ def _read_document(document: object, number: int, reading: _Reading) -> None:
         reading.problems.append(f"document {number} ({kind}): metadata.name: Required value")
         return
     resource = f"{kind}/{name}"
-    if kind not in ("VoiceRelay", "TransceiverPool"):
+    if kind not in KINDS and version == API_VERSION:
+        reading.problems.append(f"{resource}: kind: unknown kind '{kind}'; {API_VERSION} has {' and '.join(KINDS)}")
+        return
+    if kind not in KINDS:
         reading.left_out.append(f"{resource}: for a cluster; local mode runs VoiceRelay and TransceiverPool")
         return
     problems: list[str] = []
@@ -139,7 +144,7 @@ def _advertised(spec: Fields) -> tuple[str, ...]:
     for entry in spec.sections("advertisedAddresses"):
         address = entry.required_text("ip", "203.0.113.7")
         entry.text("region", "")
-        if address and not _is_address(address):
+        if address and not is_ip_literal(address):
             entry.wrong("ip", "must be an IPv4 or IPv6 address such as '203.0.113.7'")
         entry.unknown()
         found.append(address)
@@ -157,7 +162,7 @@ def _transceiver_pool(name: str, spec: Fields, left_out: list[str]) -> Transceiv
         backend_url=backend_url,
         connect_timeout_s=connect_timeout_s,
         capacity=_optional(spec, "sessionsPerPod", 10_000),
-        longest_call_s=_optional(session, "maxDurationSeconds", 86_400),
+        longest_call_s=_optional(session, "maxDurationSeconds", LONGEST_CALL_S),
         drain_deadline_s=_optional(drain, "deadlineSeconds", 86_400),
     )
     left_out += spec.present("scaling", "audio", "update", "template")
@@ -239,11 +244,3 @@ def _check_together(reading: _Reading) -> None:
 def is_websocket_url(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme in ("ws", "wss") and bool(parts.hostname)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

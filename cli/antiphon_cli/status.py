@@ -6,6 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
+from antiphon_cli.local.own_command import own_command
 from antiphon_cli.local.probes import Probes
 from antiphon_cli.local.state_dir import Run, RunningChild, is_running, read_run
 from antiphon_cli.version import version
@@ -15,7 +16,7 @@ def status(state_dir: Path) -> int:
     """0: all ready; 1: something is not, or nothing runs."""
     run = read_run(state_dir)
     if run is None or not is_running(state_dir):
-        print(f"nothing runs with {state_dir}. Start it: antiphon up")
+        print(f"nothing runs with {state_dir}. Start it: {own_command()} up")
         return 1
     return asyncio.run(_status(run, state_dir))
 

@@ -1,4 +1,8 @@
-"""Runs child processes: starts them together, waits for their readiness, restarts who dies, stops them in order."""
+"""Runs child processes: starts them together, waits for their readiness, restarts who dies, stops them in order.
+
+What a plan's functions raise after the first start is said and tried again: a keeper that ended by it would be missed
+only when its child is.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,19 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
-FIRST_BACKOFF_S = 0.1
-LONGEST_BACKOFF_S = 10.0
+from antiphon_cli.backoff import Backoff
+
 STEADY_S = 30.0
 """A child that ran so long gets the first back-off again."""
 READY_TIMEOUT_S = 60.0
 READY_INTERVAL_S = 0.05
+STILL_WAITING_S = 4.0
+"""A normal start takes half of it; nobody stares at nothing for longer."""
+MOST_SILENT_LOOKS = 5
+"""A child that gave no answer so many times in a row hangs; fewer may be a busy machine."""
 PR_SET_PDEATHSIG = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -38,6 +47,21 @@ class Ended:
         return f"signal {-self.returncode}" if self.returncode < 0 else f"exit code {self.returncode}"
 
 
+class Liveness(Enum):
+    """What a look at a running child found."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    """It says so itself."""
+    SILENT = "silent"
+    """It did not answer."""
+
+
+async def taken_for_alive() -> Liveness:
+    """Of a child that has no way to tell."""
+    return Liveness.ALIVE
+
+
 @dataclass(frozen=True)
 class ChildPlan:
     name: str
@@ -49,6 +73,9 @@ class ChildPlan:
     after_ready: Callable[[], None] = lambda: None
     after_end: Callable[[], str | None] = lambda: None
     """Called when it died; what it returns is said with it."""
+    alive: Callable[[], Awaitable[Liveness]] = taken_for_alive
+    """Asked every `look_interval_s` once it is ready."""
+    look_interval_s: float = 2.0
 
 
 class StartError(Exception):
@@ -62,6 +89,7 @@ class _Child:
     became_ready: asyncio.Event = field(default_factory=asyncio.Event)
     keeper: asyncio.Task[None] | None = None
     ended: Ended | None = None
+    killed_because: str | None = None
 
 
 class Supervisor:
@@ -81,7 +109,9 @@ class Supervisor:
         pending: set[asyncio.Task[None]] = set(waiting)
         try:
             while pending:
-                done, pending = await asyncio.wait(pending, timeout=2.0, return_when=asyncio.FIRST_COMPLETED)
+                done, pending = await asyncio.wait(
+                    pending, timeout=STILL_WAITING_S, return_when=asyncio.FIRST_COMPLETED
+                )
                 took = asyncio.get_running_loop().time() - began
                 for task in done:
                     task.result()
@@ -92,6 +122,8 @@ class Supervisor:
         finally:
             for task in pending:
                 task.cancel()
+            # Where several fail at once the first is told, and the others are not left unread.
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     async def stop(self, order: Sequence[Sequence[str]]) -> None:
         """SIGTERM group by group; who does not end in its time, or after `hurry`, is killed."""
@@ -115,34 +147,82 @@ class Supervisor:
         return process.pid if process is not None and process.returncode is None else None
 
     async def _keep(self, child: _Child) -> None:
-        """Run it, and run it again after it died, until the supervisor stops."""
+        """Run it, and run it again after it ended or could not be started, until the supervisor stops."""
         loop = asyncio.get_running_loop()
-        backoff = 0.0
+        backoff = Backoff()
         while not self._stopping:
             began = loop.time()
-            child.process = await _spawn(child.plan)
-            watcher = asyncio.create_task(self._watch_readiness(child, began))
-            child.ended = Ended(await child.process.wait())
-            watcher.cancel()
-            if self._stopping or not child.became_ready.is_set():
+            how = await self._run_once(child, began)
+            if how is None:
                 return
-            steady = loop.time() - began > STEADY_S
-            backoff = FIRST_BACKOFF_S if steady or not backoff else min(backoff * 2, LONGEST_BACKOFF_S)
-            note = child.plan.after_end()
-            lost = f"; {note}" if note else ""
-            self._say(f"{child.plan.name} ended ({child.ended}){lost}; restarting it in {backoff:.1f} s")
-            await asyncio.sleep(backoff)
+            if loop.time() - began > STEADY_S:
+                backoff.succeeded()
+            wait_s = backoff.failed()
+            self._say(f"{child.plan.name} {how}; restarting it in {wait_s:.1f} s")
+            await asyncio.sleep(wait_s)
 
-    async def _watch_readiness(self, child: _Child, began: float) -> None:
-        while True:
-            if await child.plan.ready():
-                break
-            await asyncio.sleep(READY_INTERVAL_S)
-        child.plan.after_ready()
+    async def _run_once(self, child: _Child, began: float) -> str | None:
+        """From its preparation to its end. How that came, or None when it shall not run again."""
+        child.killed_because = None
+        try:
+            child.process = await _spawn(child.plan)
+        except Exception as error:
+            if not child.became_ready.is_set():
+                raise StartError(f"{child.plan.name} could not be started: {_told(error)}") from error
+            return f"could not be started ({_told(error)})"
+        watcher = asyncio.create_task(self._watch(child, began))
+        try:
+            child.ended = Ended(await child.process.wait())
+        finally:
+            watcher.cancel()
+        if self._stopping or not child.became_ready.is_set():
+            return None
+        because = f", {child.killed_because}" if child.killed_because else ""
+        try:
+            note = child.plan.after_end()
+        except Exception as error:  # noqa: BLE001 - whatever the plan's own function raises must not end the keeper
+            note = _told(error)
+        return f"ended ({child.ended}{because})" + (f"; {note}" if note else "")
+
+    async def _watch(self, child: _Child, began: float) -> None:
+        """Until it is ready, and from then on whether it lives."""
+        await self._readiness(child)
         if child.became_ready.is_set():
             took = asyncio.get_running_loop().time() - began
             self._say(f"{child.plan.name} is back, ready after {took:.1f} s")
         child.became_ready.set()
+        child.killed_because = await self._lifelessness(child)
+        if not self._stopping:
+            # What hangs does not hear a polite word, and what is dead by its own account has no call to end well.
+            _signal(child.process, signal.SIGKILL)
+
+    async def _readiness(self, child: _Child) -> None:
+        backoff = Backoff()
+        while True:
+            wait_s = READY_INTERVAL_S
+            try:
+                if await child.plan.ready():
+                    child.plan.after_ready()
+                    return
+            except Exception as error:  # noqa: BLE001 - per attempt: without a next one it would never be ready
+                wait_s = backoff.failed()
+                self._say(f"{child.plan.name} cannot be taken for ready ({_told(error)}); again in {wait_s:.1f} s")
+            await asyncio.sleep(wait_s)
+
+    async def _lifelessness(self, child: _Child) -> str:
+        """Returns when it must be killed, with the reason."""
+        silent = 0
+        while silent < MOST_SILENT_LOOKS:
+            await asyncio.sleep(child.plan.look_interval_s)
+            try:
+                liveness = await child.plan.alive()
+            except Exception as error:  # noqa: BLE001 - per look: without a next one a child that hangs would go unseen
+                self._say(f"{child.plan.name} cannot be asked whether it lives ({_told(error)})")
+                continue
+            if liveness is Liveness.DEAD:
+                return "killed: it said that it is not alive"
+            silent = silent + 1 if liveness is Liveness.SILENT else 0
+        return f"killed: it gave no sign of life {silent} times"
 
     async def _first_readiness(self, child: _Child) -> None:
         ready = asyncio.create_task(child.became_ready.wait())
@@ -180,20 +260,23 @@ async def _spawn(plan: ChildPlan) -> asyncio.subprocess.Process:
         if os.getppid() != parent:
             os._exit(1)
 
-    try:
-        with plan.log.open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                *launch.argv,
-                env=dict(launch.environment),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # Of its own: Ctrl-C in the terminal is for the supervisor, which stops them in order.
-                start_new_session=True,
-                preexec_fn=die_with_parent,
-            )
-    except OSError as error:
-        raise StartError(f"{plan.name} could not be started: {error}") from error
+    # Call ids stand in logs, and who has one can hang the call up.
+    descriptor = os.open(plan.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "ab") as log:
+        return await asyncio.create_subprocess_exec(
+            *launch.argv,
+            env=dict(launch.environment),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # Of its own: Ctrl-C in the terminal is for the supervisor, which stops them in order.
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _signal(process: asyncio.subprocess.Process | None, number: signal.Signals) -> None:

@@ -6,9 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from antiphon_wire import KeyRing, KeyRingError, Ticket, TicketError
-
-BLOCK = 8
+from antiphon_wire import BLOCK_SIZE, KeyRing, KeyRingError, Ticket, TicketError
 
 
 @dataclass(frozen=True)
@@ -22,8 +20,8 @@ class TicketReading:
         return {
             "cluster": self.ticket.cluster_id,
             "route": self.ticket.route,
-            "block": self.ticket.route - self.ticket.route % BLOCK,
-            "sub_slot": self.ticket.route % BLOCK,
+            "block": self.ticket.route - self.ticket.route % BLOCK_SIZE,
+            "sub_slot": self.ticket.route % BLOCK_SIZE,
             "expires_at": _moment(self.ticket.expires_at),
             "key": self.ticket.key_id,
             "valid": self.refusal is None,
@@ -32,10 +30,11 @@ class TicketReading:
 
     def lines(self, now: int) -> list[str]:
         route, left = self.ticket.route, self.ticket.expires_at - now
+        sub_slot = route % BLOCK_SIZE
         expiry = f"in {left} s" if left >= 0 else f"{-left} s ago"
         return [
             f"cluster   {self.ticket.cluster_id}",
-            f"route     {route} (0x{route:08x}): block 0x{route - route % BLOCK:08x}, sub-slot {route % BLOCK}",
+            f"route     {route} (0x{route:08x}): block 0x{route - sub_slot:08x}, sub-slot {sub_slot}",
             f"expires   {_moment(self.ticket.expires_at)}, {expiry}",
             f"key       {self.ticket.key_id}",
             "valid now" if self.refusal is None else f"refused: {self.refusal}",
@@ -47,6 +46,8 @@ class TicketReadingError(Exception):
 
 
 def read_ticket(ufrag: str, keys: Path, now: int, longest_s: int, skew_s: int) -> TicketReading:
+    if ufrag.startswith("rtc_"):
+        raise TicketReadingError("that is a call id, not a ticket; a ticket is the a=ice-ufrag of the call's answer")
     ring = _key_ring(keys)
     # Chromium's log and STUN's USERNAME have it as server:client.
     ufrag = ufrag.partition(":")[0]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import os
+import shlex
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from antiphon_cli.local.addresses import LOOPBACK, default_route_address
-from antiphon_cli.local.agent import AgentError, find_agent
+from antiphon_cli.local.agent import NONE, AgentError, find_agent
 from antiphon_cli.local.environment import inherited
+from antiphon_cli.local.flags import flag_problems, inherited_problems, with_inherited_origins
+from antiphon_cli.local.own_command import DEFAULT_STATE_DIR, own_command
 from antiphon_cli.local.plan import (
     InternalPorts,
     LocalPlan,
@@ -28,7 +31,7 @@ from antiphon_cli.local.plan import (
 from antiphon_cli.local.ports import Port, PortsError, Protocol, free_ports, free_run, reserved_range, trouble
 from antiphon_cli.local.shown_path import shown_path
 from antiphon_cli.local.state_dir import Run, StateDir, StateDirError, write_private
-from antiphon_cli.manifests import ManifestError, Manifests, is_websocket_url, parse_manifests
+from antiphon_cli.manifests import ManifestError, Manifests, parse_manifests
 from antiphon_cli.version import version
 
 FIRST_INTERNAL_PORT = 17_100
@@ -57,25 +60,21 @@ def up(request: UpRequest, environ: Mapping[str, str]) -> int:
     try:
         with (
             reserved_range(FIRST_INTERNAL_PORT, INTERNAL_PORTS) as first_port,
-            closing(StateDir(request.state_dir)) as state,
+            contextlib.closing(StateDir(request.state_dir)) as state,
         ):
             plan = _plan(request, environ, first_port)
             _check_ports(plan)
             _greet(plan)
-            return asyncio.run(_run(plan, state, request.key_env, environ))
+            return asyncio.run(_run(plan, state, request, environ))
     except (UpError, AgentError, StateDirError, PortsError) as error:
         _say(f"antiphon: {error}", error=True)
         return REFUSED
 
 
 def _plan(request: UpRequest, environ: Mapping[str, str], first_port: int) -> LocalPlan:
-    options = request.options
+    options = _options(request, environ)
     file = request.file or _quickstart()
     manifests = _read_manifests(file)
-    if options.backend_url is not None and not is_websocket_url(options.backend_url):
-        raise UpError(f"--backend {options.backend_url}: must start with 'ws://' or 'wss://' and name a host")
-    if request.key_env is not None and not environ.get(request.key_env):
-        raise UpError(f"--key-env {request.key_env}: there is no such variable in the environment, or it is empty")
     agent = None if options.backend_url else find_agent(request.agent, manifests, file.parent)
     workers = options.workers or manifests.relay.workers or min(MOST_WORKERS, len(os.sched_getaffinity(0)))
     transceivers = sum(replicas(pool, options) for pool in manifests.pools)
@@ -89,7 +88,18 @@ def _plan(request: UpRequest, environ: Mapping[str, str], first_port: int) -> Lo
         ports=ports,
         agent=agent,
         transceivers=transceiver_plans(manifests, options, ports, agent),
+        agent_declined=request.agent == NONE,
     )
+
+
+def _options(request: UpRequest, environ: Mapping[str, str]) -> UpOptions:
+    """Checked, and with the origins that the environment allows."""
+    problems = [*flag_problems(request.options), *inherited_problems(environ)]
+    if request.key_env is not None and not environ.get(request.key_env):
+        problems.append(f"--key-env {request.key_env}: there is no such variable in the environment, or it is empty")
+    if problems:
+        raise UpError("\nantiphon: ".join(problems))
+    return with_inherited_origins(request.options, environ)
 
 
 def _quickstart() -> Path:
@@ -137,9 +147,12 @@ def _greet(plan: LocalPlan) -> None:
     _say(f"antiphon {version()}, local mode, {scope}")
     for warning in warnings(plan):
         _say(f"  note: {warning}")
+    # The relay, signaling and maybe an agent stand beside the transceivers.
+    processes = 2 + len(plan.transceivers) + (plan.agent is not None)
+    _say(f"  starting {processes} processes, about 2 s")
 
 
-async def _run(plan: LocalPlan, state: StateDir, key_env: str | None, environ: Mapping[str, str]) -> int:
+async def _run(plan: LocalPlan, state: StateDir, request: UpRequest, environ: Mapping[str, str]) -> int:
     # The HTTP client takes a third of a second to import: not before the first line is out.
     from antiphon_cli.local.children import Children
     from antiphon_cli.local.pods import Pods
@@ -147,6 +160,8 @@ async def _run(plan: LocalPlan, state: StateDir, key_env: str | None, environ: M
     from antiphon_cli.local.run import count_calls, run_children
     from antiphon_cli.supervisor import StartError
 
+    key_env = request.key_env
+    await _note_what_is_missing(plan, request.file or Path("quickstart.yaml"))
     token = state.begin()
     if plan.options.lan:
         _write_certificate(plan, state)
@@ -160,7 +175,7 @@ async def _run(plan: LocalPlan, state: StateDir, key_env: str | None, environ: M
         children = Children(plan, state, probes, variables, backend_key).all(pods)
         told = tuple(child.told for child in children)
         state.record(Run(os.getpid(), time.time(), plan.talk_url, plan.options.lan, told))
-        counting = asyncio.create_task(count_calls(plan.transceivers, pods, probes))
+        counting = asyncio.create_task(count_calls(plan.transceivers, pods.counted, probes.live_calls, _say))
         try:
             await run_children(children, _say, lambda: _tell_how_to_go_on(plan, state))
         except StartError as error:
@@ -171,6 +186,14 @@ async def _run(plan: LocalPlan, state: StateDir, key_env: str | None, environ: M
             await asyncio.gather(counting, return_exceptions=True)
     _say("Stopped.")
     return 0
+
+
+async def _note_what_is_missing(plan: LocalPlan, file: Path) -> None:
+    from antiphon_cli.local.outside import notes, outsides
+    from antiphon_cli.local.probes import accepts_connections
+
+    for note in await notes(outsides(plan, file.name), accepts_connections):
+        _say(f"  note: {note}")
 
 
 def _write_certificate(plan: LocalPlan, state: StateDir) -> None:
@@ -185,10 +208,16 @@ def _tell_how_to_go_on(plan: LocalPlan, state: StateDir) -> None:
     insecure = " --insecure" if plan.options.lan else ""
     phone = " (on a phone too; accept the self-signed certificate)" if plan.options.lan else ""
     _say(f"Talk:   {plan.talk_url}{phone}")
-    _say(f"Check:  antiphon call {plan.talk_url}{insecure}")
+    command = own_command()
+    default = state.path == DEFAULT_STATE_DIR.resolve()
+    folder = "" if default else f" --state-dir {shlex.quote(shown_path(state.path))}"
+    again = f"`{command} status{folder}` shows this table again"
+    _say(f"Check:  {command} call {plan.talk_url}{insecure}")
     _say(f"SDKs:   OpenAI base URL {plan.talk_url}/v1, any key")
-    _say(f"Ctrl-C ends calls politely; logs in {shown_path(state.logs)}; `antiphon status` shows this table again")
+    _say(f"Ctrl-C ends calls politely; logs in {shown_path(state.logs)}; {again}")
 
 
 def _say(line: str, *, error: bool = False) -> None:
-    print(line, file=sys.stderr if error else sys.stdout, flush=True)
+    # Whoever read the output may be gone (`antiphon up | head`); the calls are not.
+    with contextlib.suppress(BrokenPipeError):
+        print(line, file=sys.stderr if error else sys.stdout, flush=True)

@@ -1,16 +1,21 @@
 """`place_call` against a small WebRTC server on loopback: each stage, each way to fail, what is measured."""
 
+import asyncio
 import wave
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from antiphon_cli.__main__ import cli
 from antiphon_cli.call import HELLO
 from antiphon_cli.voice.caller import CallPlan, place_call, place_calls
+from antiphon_cli.voice.oai_events import ServerEvent, read_event
 from antiphon_cli.voice.question import Question, read_question, read_wav, write_wav
-from antiphon_cli.voice.report import Outcome, lines
+from antiphon_cli.voice.report import CallReport, Outcome, closing_lines, progress_lines
 from lite_server import Behaviour, lite_server
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:aiortc", "ignore::DeprecationWarning:OpenSSL")
@@ -40,7 +45,7 @@ async def test_an_echo_is_heard_timed_and_recorded(tmp_path: Path) -> None:
     assert -spoken_s * 1000 - 100 < report.turns[0].delay_ms < 0
     assert report.turns[0].answer_s == pytest.approx(spoken_s, abs=0.25)
     assert likeness(read_wav(record), read_wav(HELLO)) > 0.8
-    assert lines(report)[-1] == "ok"
+    assert closing_lines(report)[-1] == "ok"
 
 
 async def test_a_passive_server_works_too(question: Question) -> None:
@@ -97,9 +102,75 @@ async def test_a_failure_names_its_stage(
     assert report.outcome is outcome
     assert report.failure is not None
     assert sentence in report.failure
-    assert lines(report)[-1] == f"× {outcome.stage}: {report.failure}"
+    assert closing_lines(report)[-1] == f"× {outcome.stage}: {report.failure}"
     if outcome not in (Outcome.HTTP, Outcome.OK):
         assert server.hung_up == ["rtc_test"]
+
+
+async def test_every_stage_and_turn_is_told_as_it_happens(question: Question) -> None:
+    told: list[tuple[CallReport, int]] = []
+    async with lite_server() as server:
+
+        def progress(report: CallReport) -> None:
+            told.append((report, len(server.hung_up)))
+
+        report = await place_call(CallPlan(server.url, question, keep_alive_s=2.5), progress)
+    assert all(hung_up == 0 for _, hung_up in told), "none of it is kept for the end"
+    shown = [progress_lines(state) for state, _ in told]
+    assert [len(said) for said in dict.fromkeys(map(tuple, shown))] == [1, 2, 3, 4, 5, 6]
+    for before, after in pairwise(shown):
+        assert after[: len(before)] == before, "what was told is not taken back"
+    stages = [line.split("  ")[0] for line in shown[-1]]
+    assert stages == ["offer -> answer", "first STUN -> answer", "DTLS", "first audio out", "turn 1", "turn 2"]
+    assert len(progress_lines(report)) == len(shown[-1])
+
+
+async def test_a_call_whose_transceiver_died_ends_when_signaling_knows_it_and_not_by_patience(
+    question: Question,
+) -> None:
+    began = asyncio.get_running_loop().time()
+    async with lite_server(Behaviour(echoes=False, silent_after=20, look_status=410)) as server:
+        report = await place_call(CallPlan(server.url, question, timeout_s=30))
+    assert report.outcome is Outcome.AUDIO
+    assert report.failure == "the call was lost while waiting for an answer; the server ended it: transceiver_lost"
+    assert asyncio.get_running_loop().time() - began < 8
+
+
+async def test_a_silent_call_that_the_server_does_not_call_ended_goes_on(question: Question) -> None:
+    async with lite_server(Behaviour(echoes=False, silent_after=5, look_status=502)) as server:
+        report = await place_call(CallPlan(server.url, question, timeout_s=4))
+        assert server.looks > 1
+    assert report.failure is not None
+    assert "no audio packet came within 4 s of the question's end" in report.failure
+
+
+async def test_the_callers_own_end_is_told_as_no_reason(question: Question) -> None:
+    async with lite_server(Behaviour(closes_after=20)) as server:
+        report = await place_call(CallPlan(server.url, question, timeout_s=1))
+        assert server.looks > 0, "the server was asked, and said client_closed"
+    assert report.failure == "the other side closed the call before its answer had ended"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ('{"type": "response.done", "response": {"status": "failed"}}', ServerEvent("response.done", True)),
+        ('{"type": "response.done", "response": {"status": "completed"}}', ServerEvent("response.done", False)),
+        ('{"type": "response.created", "response": {"status": "failed"}}', ServerEvent("response.created", False)),
+        ('{"type": 5}', None),
+        ("{", None),
+        (b"{}", None),
+    ],
+)
+def test_a_failed_answer_is_read_from_its_event(message: object, expected: ServerEvent | None) -> None:
+    assert read_event(message) == expected
+
+
+def test_a_recording_that_could_not_be_saved_is_refused_before_the_call(tmp_path: Path) -> None:
+    record = tmp_path / "none" / "a.wav"
+    result = CliRunner().invoke(cli, ["call", "http://127.0.0.1:9", "--record", str(record)])
+    assert result.exit_code == 2
+    assert f"--record {record}: there is no folder {record.parent}" in result.output
 
 
 async def test_nobody_there_is_an_http_failure_that_says_what_to_start(question: Question) -> None:

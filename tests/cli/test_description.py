@@ -1,6 +1,7 @@
 import pytest
 
-from antiphon_cli.voice.description import AnswerError, Candidate, LocalDescription, offer, parse_answer
+from antiphon_cli.voice.description import AnswerError, LocalDescription, offer, parse_answer
+from antiphon_wire.environment import Address
 
 ANSWER = """v=0
 o=- 1 2 IN IP4 127.0.0.1
@@ -27,7 +28,7 @@ def test_an_answer_is_read() -> None:
     assert remote.dtls_active
     assert remote.opus_payload_type == 109
     assert remote.has_data_channel
-    assert remote.candidates == (Candidate("192.0.2.7", 3478), Candidate("2001:db8::7", 3478))
+    assert remote.candidates == (Address("192.0.2.7", 3478), Address("2001:db8::7", 3478))
     assert [str(candidate) for candidate in remote.candidates] == ["192.0.2.7:3478", "[2001:db8::7]:3478"]
     assert [(f.algorithm, f.value) for f in remote.fingerprints] == [("sha-256", "AB:CD")]
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from antiphon_cli.manifests import ManifestError, parse_manifests
+from antiphon_wire import LONGEST_CALL_S
 
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart.yaml"
 
@@ -63,6 +64,11 @@ def test_every_field_that_local_mode_honours_is_read() -> None:
     assert (agents.longest_call_s, agents.drain_deadline_s, agents.connect_timeout_s) == (600, 9, 3)
 
 
+def test_a_call_may_last_as_long_as_every_part_allows() -> None:
+    (agents,) = parse_manifests(both(pool_spec=good_pool(f", session: {{maxDurationSeconds: {LONGEST_CALL_S}}}"))).pools
+    assert agents.longest_call_s == LONGEST_CALL_S
+
+
 def test_an_echo_pool_has_no_backend_url() -> None:
     manifests = parse_manifests(both(pool_spec="{relayRef: {name: edge}, backend: {type: Echo}}"))
     assert manifests.pools[0].backend_url is None
@@ -93,6 +99,10 @@ def test_what_local_mode_does_not_do_is_said_and_not_refused() -> None:
         ("a: [", "not YAML"),
         ("- 1", "document 1: has no kind"),
         ("kind: VoiceRelay", "document 1 (VoiceRelay): metadata.name: Required value"),
+        (
+            "apiVersion: antiphon.dev/v1alpha1\nkind: VoiceRely\nmetadata: {name: edge}",
+            "VoiceRely/edge: kind: unknown kind 'VoiceRely'; antiphon.dev/v1alpha1 has VoiceRelay and TransceiverPool",
+        ),
         (relay().replace("v1alpha1", "v9"), "VoiceRelay/edge: apiVersion: must be 'antiphon.dev/v1alpha1'"),
         (relay("5"), "VoiceRelay/edge: spec: must be a mapping"),
         (relay("{exposure: {prot: 1}}"), "VoiceRelay/edge: spec.exposure.prot: unknown field. Known here: "),
@@ -117,6 +127,10 @@ def test_what_local_mode_does_not_do_is_said_and_not_refused() -> None:
         (
             pool("{relayRef: {name: edge}, backend: {type: Echo, realtime: {url: 'ws://x'}}}"),
             "spec.backend.realtime: may not be specified when `type` is 'Echo'",
+        ),
+        (
+            pool(good_pool(", session: {maxDurationSeconds: 1814401}")),
+            "spec.session.maxDurationSeconds: must be a whole number from 1 to 1814400",
         ),
         (pool(good_pool(", replicas: 0")), "spec.replicas: must be a whole number from 1 to 64"),
         (pool(good_pool(", model: parrot")), "spec.model: unknown field"),

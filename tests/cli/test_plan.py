@@ -135,6 +135,38 @@ def test_a_dead_transceivers_block_is_lost_at_once_and_its_next_one_is_new(tmp_p
     assert pods.ended(t0) == "0 calls lost"
 
 
+def test_a_table_that_could_not_be_published_is_published_with_the_next_step() -> None:
+    documents: list[str] = []
+    disk_is_full = False
+
+    def publish(document: str) -> None:
+        if disk_is_full:
+            raise OSError("the disk is full")
+        documents.append(document)
+
+    plan = planned()
+    pods = Pods(plan, publish)
+    t0 = plan.transceivers[0]
+    first = pods.first_route(t0)
+    disk_is_full = True
+    with pytest.raises(OSError, match="full"):
+        pods.ended(t0)
+    with pytest.raises(OSError, match="full"):
+        pods.first_route(t0)
+    disk_is_full = False
+    second = pods.first_route(t0)
+    assert second != first
+    lost = RouteTable.from_json(documents[-1]).block_of(first)
+    assert lost is not None
+    assert lost.state is BlockState.LOST, "before the next one starts"
+    disk_is_full = True
+    with pytest.raises(OSError, match="full"):
+        pods.ready(t0)
+    disk_is_full = False
+    pods.ready(t0)
+    assert RouteTable.from_json(documents[-1]).block_of(second) is not None
+
+
 def test_the_agent_beside_the_manifests_is_found_by_the_backends_host_name() -> None:
     assert find_agent(None, QUICKSTART, EXAMPLES) == PARROT
     assert find_agent(None, QUICKSTART, EXAMPLES.parent) is None

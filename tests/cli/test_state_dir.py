@@ -21,6 +21,16 @@ def test_secrets_are_for_their_owner_only_and_the_keys_mint(tmp_path: Path) -> N
     state.close()
 
 
+def test_the_folder_and_its_logs_are_for_their_owner_only(tmp_path: Path) -> None:
+    (tmp_path / "others").mkdir(mode=0o755)
+    made, others = StateDir(tmp_path / "made"), StateDir(tmp_path / "others")
+    for folder in (made.path, made.logs, others.logs):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(others.path.stat().st_mode) == 0o755, "it was not made for this"
+    made.close()
+    others.close()
+
+
 def test_a_second_one_is_told_who_has_the_folder_until_it_is_closed(tmp_path: Path) -> None:
     first = StateDir(tmp_path)
     first.record(Run(4711, time.time(), "http://127.0.0.1:8080", insecure=False, children=()))

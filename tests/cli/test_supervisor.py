@@ -1,21 +1,37 @@
 """The supervisor over tiny real children."""
 
 import asyncio
+import gc
 import os
 import signal
+import stat
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from antiphon_cli.supervisor import ChildPlan, Launch, StartError, Supervisor
+from antiphon_cli.supervisor import ChildPlan, Launch, Liveness, StartError, Supervisor
 
 LIVES = "import pathlib,sys,time; pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
 IGNORES_SIGTERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + LIVES
 SAYS_WHY_AND_ENDS = "import sys; sys.exit('ANTIPHON_VIP is required')"
+
+
+class FailsOnce:
+    """Raises on the call of this number, and only then."""
+
+    def __init__(self, on_call: int) -> None:
+        self.calls = 0
+        self._on_call = on_call
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls == self._on_call:
+            raise OSError("the disk is full")
 
 
 class Told:
@@ -59,6 +75,20 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+@asynccontextmanager
+async def killed_once(plan: ChildPlan, told: Told) -> AsyncIterator[Supervisor]:
+    """The plan's child, started and killed; stopped afterwards."""
+    supervisor = Supervisor([plan], told)
+    await supervisor.start(lambda name, took_s: None)
+    pid = supervisor.pid(plan.name)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    try:
+        yield supervisor
+    finally:
+        await supervisor.stop([[plan.name]])
+
+
 def is_back(told: Told, times: int) -> bool:
     return sum("is back" in line for line in told.lines) == times
 
@@ -79,6 +109,20 @@ async def test_children_start_together_and_stop_in_order(tmp_path: Path) -> None
     await supervisor.stop([["one"], ["two"]])
     assert not any(is_alive(pid) for pid in pids if pid)
     assert told.lines == []
+
+
+async def test_of_several_that_fail_at_once_one_is_told_and_none_is_left_unread(tmp_path: Path) -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    plans = [child(tmp_path, name, SAYS_WHY_AND_ENDS) for name in ("a", "b", "c")]
+    supervisor = Supervisor(plans, Told())
+    with pytest.raises(StartError, match="ANTIPHON_VIP is required"):
+        await supervisor.start(lambda name, took_s: None)
+    await supervisor.stop([["a", "b", "c"]])
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
+    assert stat.S_IMODE(plans[0].log.stat().st_mode) == 0o600
 
 
 async def test_a_child_that_dies_is_named_with_its_signal_and_what_was_lost_and_comes_back(tmp_path: Path) -> None:
@@ -112,6 +156,116 @@ async def test_who_dies_again_and_again_waits_longer_each_time(tmp_path: Path) -
         back_again = partial(is_back, told, number)
         await eventually(back_again)
     await supervisor.stop([["one"]])
+
+
+async def test_a_restart_that_cannot_be_prepared_is_tried_again(tmp_path: Path) -> None:
+    told, disk, plan = Told(), FailsOnce(on_call=2), child(tmp_path, "t0")
+
+    def prepare() -> Launch:
+        disk()
+        return plan.prepare()
+
+    async with killed_once(replace(plan, prepare=prepare), told):
+        assert await told.until("could not") == (
+            "t0 could not be started (OSError: the disk is full); restarting it in 0.2 s"
+        )
+        await told.until("t0 is back")
+
+
+async def test_a_restart_whose_program_is_away_is_tried_again(tmp_path: Path) -> None:
+    told, plan = Told(), child(tmp_path, "t0")
+    program = tmp_path / "python"
+    program.symlink_to(sys.executable)
+
+    def prepare() -> Launch:
+        launch = plan.prepare()
+        return Launch([str(program), *launch.argv[1:]], launch.environment)
+
+    async with killed_once(replace(plan, prepare=prepare, after_end=program.unlink), told):
+        assert "FileNotFoundError" in await told.until("t0 could not be started")
+        program.symlink_to(sys.executable)
+        await told.until("t0 is back")
+
+
+async def test_what_cannot_be_done_after_an_end_does_not_hinder_the_restart(tmp_path: Path) -> None:
+    told = Told()
+
+    def after_end() -> str | None:
+        raise OSError("the disk is full")
+
+    async with killed_once(replace(child(tmp_path, "t0"), after_end=after_end), told):
+        assert await told.until("ended") == "t0 ended (signal 9); OSError: the disk is full; restarting it in 0.1 s"
+        await told.until("t0 is back")
+
+
+async def test_what_cannot_be_done_after_readiness_is_tried_again_before_it_counts_as_back(tmp_path: Path) -> None:
+    told, disk = Told(), FailsOnce(on_call=2)
+    async with killed_once(replace(child(tmp_path, "t0"), after_ready=disk), told):
+        await told.until("t0 cannot be taken for ready (OSError: the disk is full); again in 0.1 s")
+        await told.until("t0 is back")
+        assert disk.calls == 3
+
+
+async def test_a_look_at_readiness_that_fails_is_not_the_last(tmp_path: Path) -> None:
+    told, network, plan = Told(), FailsOnce(on_call=1), child(tmp_path, "t0")
+
+    async def ready() -> bool:
+        network()
+        return await plan.ready()
+
+    supervisor = Supervisor([replace(plan, ready=ready)], told)
+    await supervisor.start(lambda name, took_s: None)
+    await supervisor.stop([["t0"]])
+    assert told.lines == ["t0 cannot be taken for ready (OSError: the disk is full); again in 0.1 s"]
+
+
+async def test_who_says_that_it_is_not_alive_is_restarted_and_named(tmp_path: Path) -> None:
+    told = Told()
+    looks = iter([Liveness.ALIVE, Liveness.SILENT, Liveness.DEAD])
+
+    async def alive() -> Liveness:
+        return next(looks, Liveness.ALIVE)
+
+    supervisor = Supervisor([replace(child(tmp_path, "relay"), alive=alive, look_interval_s=0.01)], told)
+    await supervisor.start(lambda name, took_s: None)
+    first = supervisor.pid("relay")
+    said = await told.until("ended")
+    assert said == "relay ended (signal 9, killed: it said that it is not alive); restarting it in 0.1 s"
+    await told.until("relay is back")
+    assert supervisor.pid("relay") not in (None, first)
+    await supervisor.stop([["relay"]])
+
+
+async def test_who_gives_no_sign_of_life_for_several_looks_is_restarted_and_named(tmp_path: Path) -> None:
+    told = Told()
+    silence, sign, looks = [Liveness.SILENT] * 4, [Liveness.ALIVE], list[Liveness]()
+    script = iter([*silence, *sign, *silence, Liveness.SILENT])
+
+    async def alive() -> Liveness:
+        looks.append(next(script, Liveness.ALIVE))
+        return looks[-1]
+
+    supervisor = Supervisor([replace(child(tmp_path, "relay"), alive=alive, look_interval_s=0.01)], told)
+    await supervisor.start(lambda name, took_s: None)
+    said = await told.until("ended")
+    assert said == "relay ended (signal 9, killed: it gave no sign of life 5 times); restarting it in 0.1 s"
+    assert len(looks) >= 10, "four silent looks are not yet a reason"
+    await told.until("relay is back")
+    await supervisor.stop([["relay"]])
+
+
+async def test_a_look_that_fails_is_not_the_last(tmp_path: Path) -> None:
+    told, network = Told(), FailsOnce(on_call=1)
+
+    async def alive() -> Liveness:
+        network()
+        return Liveness.ALIVE if network.calls < 3 else Liveness.DEAD
+
+    supervisor = Supervisor([replace(child(tmp_path, "relay"), alive=alive, look_interval_s=0.01)], told)
+    await supervisor.start(lambda name, took_s: None)
+    await told.until("relay ended (signal 9, killed: it said that it is not alive)")
+    await supervisor.stop([["relay"]])
+    assert told.lines[0] == "relay cannot be asked whether it lives (OSError: the disk is full)"
 
 
 async def test_a_child_that_cannot_start_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ def test_the_username_of_a_stun_request_is_understood(keys: Path) -> None:
     assert decode(keys, mint(keys, expires_in_s=3600) + ":client").exit_code == 0
 
 
+def test_a_call_id_is_told_from_a_ticket(keys: Path) -> None:
+    result = decode(keys, "rtc_0123456789abcdef")
+    assert result.exit_code == 1
+    assert "that is a call id, not a ticket" in result.output
+
+
 def test_json_says_the_same(keys: Path) -> None:
     result = decode(keys, mint(keys, expires_in_s=3600), "-o", "json")
     assert '"sub_slot": 5' in result.output

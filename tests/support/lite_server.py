@@ -16,6 +16,7 @@ from aiortc.rtp import AnyRtcpPacket, RtpPacket
 
 from antiphon_wire import stun
 
+LOOK_CODES = {410: "transceiver_lost", 502: "transceiver_failed"}
 UFRAG, PASSWORD = "lite", "lite-password-of-24-chars"
 
 
@@ -33,6 +34,10 @@ class Behaviour:
     """Every so-manieth packet is not sent back."""
     closes_after: int = 0
     """Packets; then the server ends the call."""
+    silent_after: int = 0
+    """Packets; then no datagram leaves it any more."""
+    look_status: int = 200
+    """How a look at the call is answered."""
 
 
 @dataclass
@@ -42,6 +47,7 @@ class LiteServer:
     hung_up: list[str] = field(default_factory=list)
     offers: list[str] = field(default_factory=list)
     models: list[str | None] = field(default_factory=list)
+    looks: int = 0
     nominated: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -53,6 +59,7 @@ class _Media(asyncio.DatagramProtocol):
     def __init__(self, server: LiteServer) -> None:
         self.server = server
         self.checked = asyncio.Event()
+        self.silent = False
         self._packets: asyncio.Queue[bytes] = asyncio.Queue()
         self._peer: tuple[str, int] | None = None
 
@@ -66,7 +73,7 @@ class _Media(asyncio.DatagramProtocol):
         request = stun.parse(data)
         assert request.verify(PASSWORD)
         assert request.controlling is not None
-        if not self.server.behaviour.answers_stun:
+        if self.silent or not self.server.behaviour.answers_stun:
             return
         self._peer = addr
         answer = stun.binding_success(transaction_id=request.transaction_id, mapped_address=addr, password=PASSWORD)
@@ -80,12 +87,14 @@ class _Media(asyncio.DatagramProtocol):
 
     async def _send(self, data: bytes) -> None:
         assert self._peer is not None
-        self.transport.sendto(data, self._peer)
+        if not self.silent:
+            self.transport.sendto(data, self._peer)
 
 
 class _Echo:
-    def __init__(self, dtls: RTCDtlsTransport, behaviour: Behaviour) -> None:
-        self._dtls, self._behaviour, self._seen = dtls, behaviour, 0
+    def __init__(self, media: _Media, dtls: RTCDtlsTransport) -> None:
+        self._media, self._dtls, self._seen = media, dtls, 0
+        self._behaviour = media.server.behaviour
 
     def _handle_disconnect(self) -> None:
         pass
@@ -95,6 +104,7 @@ class _Echo:
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
         self._seen += 1
+        self._media.silent = self._media.silent or self._seen == self._behaviour.silent_after
         if self._seen == self._behaviour.closes_after:
             await self._dtls.stop()
             return
@@ -129,6 +139,12 @@ async def lite_server(behaviour: Behaviour | None = None) -> AsyncIterator[LiteS
         return web.Response()
 
     async def look(_request: web.Request) -> web.Response:
+        server.looks += 1
+        if dtls.state == "closed":
+            return web.json_response({"error": {"code": "client_closed", "message": "…"}}, status=410)
+        status = server.behaviour.look_status
+        if status != 200:
+            return web.json_response({"error": {"code": LOOK_CODES[status], "message": "…"}}, status=status)
         return web.json_response({"id": "rtc_test", "state": "connecting"})
 
     calls, one = "/v1/realtime/calls", "/v1/realtime/calls/{call}"
@@ -159,7 +175,7 @@ async def _talk(media: _Media, dtls: RTCDtlsTransport, offer: str) -> None:
     await media.checked.wait()
     dtls._set_role("client" if behaviour.active else "server")
     codec = RTCRtpCodecParameters(mimeType="audio/opus", clockRate=48000, channels=2, payloadType=111)
-    dtls._register_rtp_receiver(_Echo(dtls, behaviour), RTCRtpReceiveParameters(codecs=[codec], muxId="0"))
+    dtls._register_rtp_receiver(_Echo(media, dtls), RTCRtpReceiveParameters(codecs=[codec], muxId="0"))
     found = re.search(r"a=fingerprint:(\S+) (\S+)", offer)
     assert found is not None
     await dtls.start(RTCDtlsParameters(fingerprints=[RTCDtlsFingerprint(found[1], found[2])]))

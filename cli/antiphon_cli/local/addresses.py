@@ -25,11 +25,6 @@ def is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-def in_url(address: str, port: int) -> str:
-    """`host:port` as URLs and the settings have it."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def _first_interface_address(probe: socket.socket) -> str | None:
     for _, name in socket.if_nameindex():
         try:

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from antiphon_cli.local.addresses import LOOPBACK, in_url
+from antiphon_cli.local.addresses import LOOPBACK
 from antiphon_cli.local.environment import (
     RELAY_GRACE_S,
     Variables,
@@ -21,6 +21,7 @@ from antiphon_cli.local.probes import Probes
 from antiphon_cli.local.shown_path import shown_path
 from antiphon_cli.local.state_dir import RunningChild, StateDir
 from antiphon_cli.supervisor import ChildPlan, Launch
+from antiphon_wire.environment import Address
 
 STOP_SLACK_S = 3.0
 """Beyond a child's own limit, before it is killed."""
@@ -54,7 +55,7 @@ class Children:
 
     def _relay(self) -> Child:
         workers = f"{self._plan.workers} {'worker' if self._plan.workers == 1 else 'workers'}"
-        url = f"http://{in_url(LOOPBACK, self._plan.ports.relay_http)}"
+        url = f"http://{Address(LOOPBACK, self._plan.ports.relay_http)}"
         told = RunningChild("relay", "relay", f"udp {self._plan.relay_address}, {workers}", url)
         child = self._module(told, relay_variables(self._plan, self._state))
         return replace(child, plan=replace(child.plan, stop_timeout_s=RELAY_GRACE_S + STOP_SLACK_S))
@@ -79,12 +80,14 @@ class Children:
             stop_timeout_s=drain_deadline_s(pod) + STOP_SLACK_S,
             after_ready=lambda: pods.ready(pod),
             after_end=lambda: pods.ended(pod),
+            alive=lambda: self._probes.liveness(told.url),
         )
         return Child(told, plan)
 
     def _agent(self, agent: Agent) -> Child:
         port = self._plan.ports.agent
-        told = RunningChild("agent", "agent", shown_path(agent.program), f"tcp://{in_url(LOOPBACK, port)}")
+        told = RunningChild("agent", "agent", shown_path(agent.program), f"tcp://{Address(LOOPBACK, port)}")
+        # Nobody's agent need have a /livez, and a connection opened only to look would fill its log: its death is seen.
         argv = [sys.executable, str(agent.program), "--host", LOOPBACK, "--port", str(port)]
         plan = ChildPlan(
             name="agent",
@@ -100,6 +103,7 @@ class Children:
             log=self._state.log_of(told.name),
             prepare=lambda: self._launch(told.part, variables),
             ready=lambda: self._probes.is_ready(told.url),
+            alive=lambda: self._probes.liveness(told.url),
         )
         return Child(told, plan)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from antiphon_cli.local.addresses import LOOPBACK, in_url
+from antiphon_cli.local.addresses import LOOPBACK
 from antiphon_cli.local.plan import LocalPlan, TransceiverPlan
 from antiphon_cli.local.state_dir import StateDir
+from antiphon_wire.environment import Address
 
 DRAIN_DEADLINE_S = 5
 """Ctrl-C waits so long for live calls, unless the pool's manifest says otherwise."""
@@ -20,7 +21,7 @@ Variables = dict[str, str]
 def signaling_variables(plan: LocalPlan, state: StateDir) -> Variables:
     variables = {
         **_shared(plan, state),
-        "ANTIPHON_HTTP_ADDRESS": in_url(plan.http_host, plan.options.http_port),
+        "ANTIPHON_HTTP_ADDRESS": str(Address(plan.http_host, plan.options.http_port)),
         "ANTIPHON_CONTROL_TOKEN_FILE": str(state.control_token),
         "ANTIPHON_ALLOWED_ORIGINS": ",".join(dict.fromkeys(plan.allowed_origins)),
         "ANTIPHON_VIP": plan.relay_address,
@@ -36,9 +37,9 @@ def relay_variables(plan: LocalPlan, state: StateDir) -> Variables:
     max_flows = relay.max_flows * plan.workers if relay.max_flows else None
     return {
         **_shared(plan, state),
-        "ANTIPHON_HTTP_ADDRESS": in_url(LOOPBACK, plan.ports.relay_http),
+        "ANTIPHON_HTTP_ADDRESS": str(Address(LOOPBACK, plan.ports.relay_http)),
         "ANTIPHON_LISTEN": plan.relay_address,
-        "ANTIPHON_HOP_ADDRESS": in_url(LOOPBACK, plan.ports.relay_hop),
+        "ANTIPHON_HOP_ADDRESS": str(Address(LOOPBACK, plan.ports.relay_hop)),
         "ANTIPHON_WORKERS": str(plan.workers),
         "ANTIPHON_DRAIN_S": str(RELAY_GRACE_S),
         "ANTIPHON_GRACE_S": str(RELAY_GRACE_S),

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from antiphon_cli.local.addresses import LOOPBACK, in_url, is_loopback
+from antiphon_cli.local.addresses import LOOPBACK, is_loopback
 from antiphon_cli.local.routes import LocalRoutes
 from antiphon_cli.manifests import Manifests, TransceiverPool
 from antiphon_wire import Pool, Relay
+from antiphon_wire.environment import Address
 
 DEFAULT_UDP_PORT = 3478
 DEFAULT_HTTP_PORT = 8080
-TICKET_GRACE_S = 300
-"""A ticket outlives the longest call by so much (its expiry is mint + longest call + 5 min)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class TransceiverPlan:
 
     @property
     def address(self) -> str:
-        return in_url(LOOPBACK, self.port)
+        return str(Address(LOOPBACK, self.port))
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,8 @@ class LocalPlan:
     ports: InternalPorts
     agent: Agent | None
     transceivers: tuple[TransceiverPlan, ...]
+    agent_declined: bool = False
+    """`--agent none`: that there is none is no surprise."""
 
     @property
     def http_host(self) -> str:
@@ -82,11 +83,11 @@ class LocalPlan:
     @property
     def talk_url(self) -> str:
         scheme = "https" if self.options.lan else "http"
-        return f"{scheme}://{in_url(self.http_host, self.options.http_port)}"
+        return f"{scheme}://{Address(self.http_host, self.options.http_port)}"
 
     @property
     def relay_address(self) -> str:
-        return in_url(self.vip, self.udp_port)
+        return str(Address(self.vip, self.udp_port))
 
     @property
     def longest_call_s(self) -> int | None:
@@ -103,7 +104,7 @@ class LocalPlan:
         pools = self.manifests.pools
         return LocalRoutes(
             cluster_id=self.manifests.relay.cluster_id,
-            relay=Relay("relay-0", in_url(LOOPBACK, self.ports.relay_hop), self.workers),
+            relay=Relay("relay-0", str(Address(LOOPBACK, self.ports.relay_hop)), self.workers),
             pools=tuple(Pool(pool.name, pool.models, default=index == 0) for index, pool in enumerate(pools)),
         )
 
@@ -140,7 +141,7 @@ def backend_url(pool: TransceiverPool, options: UpOptions, agent: Agent | None, 
     parts = urlsplit(pool.backend_url)
     if agent.host_name not in (None, parts.hostname):
         return pool.backend_url
-    return urlunsplit(("ws", in_url(LOOPBACK, agent_port), parts.path, parts.query, ""))
+    return urlunsplit(("ws", str(Address(LOOPBACK, agent_port)), parts.path, parts.query, ""))
 
 
 def warnings(plan: LocalPlan) -> list[str]:

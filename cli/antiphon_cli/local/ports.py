@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from antiphon_cli.local.addresses import in_url
+from antiphon_wire.environment import Address
 
 PROC = Path("/proc")
 FIRST_EPHEMERAL_PORT = 32_768
@@ -34,7 +34,7 @@ class Port:
     number: int
 
     def __str__(self) -> str:
-        return f"{in_url(self.address, self.number)}/{self.protocol.value}"
+        return f"{Address(self.address, self.number)}/{self.protocol.value}"
 
 
 @dataclass(frozen=True)

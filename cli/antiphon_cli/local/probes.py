@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from antiphon_cli.supervisor import Liveness
+
 PROBE_TIMEOUT_S = 1.0
 
 
@@ -36,12 +38,20 @@ class Probes:
         """`http…` answers `/readyz` with 200; `tcp…` takes a connection."""
         parts = urlsplit(url)
         if parts.scheme == "tcp":
-            return await _accepts_connections(parts.hostname or "", parts.port or 0)
+            return await accepts_connections(parts.hostname or "", parts.port or 0)
         try:
             async with self._http.get(f"{url}/readyz") as response:
                 return response.ok
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+    async def liveness(self, url: str) -> Liveness:
+        """What `/livez` says."""
+        try:
+            async with self._http.get(f"{url}/livez") as response:
+                return Liveness.ALIVE if response.ok else Liveness.DEAD
+        except (aiohttp.ClientError, TimeoutError):
+            return Liveness.SILENT
 
     async def live_calls(self, url: str) -> int | None:
         """None: it did not say."""
@@ -53,7 +63,7 @@ class Probes:
         return live if isinstance(live, int) else None
 
 
-async def _accepts_connections(host: str, port: int) -> bool:
+async def accepts_connections(host: str, port: int) -> bool:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             _, writer = await asyncio.open_connection(host, port)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
+from antiphon_cli.backoff import Backoff
 from antiphon_cli.local.children import Child
 from antiphon_cli.local.plan import TransceiverPlan
-from antiphon_cli.local.pods import Pods
-from antiphon_cli.local.probes import Probes
 from antiphon_cli.supervisor import Supervisor
 
 COUNT_INTERVAL_S = 1.0
@@ -41,14 +40,26 @@ async def run_children(children: Sequence[Child], say: Callable[[str], None], st
         await supervisor.stop([[c.told.name for c in children if c.told.part == part] for part in STOP_ORDER])
 
 
-async def count_calls(transceivers: Sequence[TransceiverPlan], pods: Pods, probes: Probes) -> None:
+async def count_calls(
+    transceivers: Sequence[TransceiverPlan],
+    counted: Callable[[TransceiverPlan, int], None],
+    live_calls: Callable[[str], Awaitable[int | None]],
+    say: Callable[[str], None],
+) -> None:
     """For ever, so that a transceiver's death can say how many calls it cost."""
+    backoff = Backoff()
     while True:
-        for pod in transceivers:
-            live = await probes.live_calls(f"http://{pod.address}")
-            if live is not None:
-                pods.counted(pod, live)
-        await asyncio.sleep(COUNT_INTERVAL_S)
+        wait_s = COUNT_INTERVAL_S
+        try:
+            for pod in transceivers:
+                live = await live_calls(f"http://{pod.address}")
+                if live is not None:
+                    counted(pod, live)
+            backoff.succeeded()
+        except Exception as error:  # noqa: BLE001 - a task's root, per round: without a next one no death would be priced
+            wait_s = backoff.failed()
+            say(f"calls cannot be counted ({type(error).__name__}: {error}); again in {wait_s:.1f} s")
+        await asyncio.sleep(wait_s)
 
 
 def _stop_on_signals(supervisor: Supervisor, say: Callable[[str], None]) -> asyncio.Event:

@@ -78,7 +78,12 @@ class StateDir:
 
     def _take(self) -> IO[str]:
         try:
+            # Another's folder that --state-dir names is not closed to its other users; what is ours in it is.
+            ours = not self.path.exists() or (self.path / "lock").exists()
             self.logs.mkdir(parents=True, exist_ok=True)
+            self.logs.chmod(0o700)
+            if ours:
+                self.path.chmod(0o700)
             lock = (self.path / "lock").open("w")
         except OSError as error:
             raise StateDirError(f"{self.path} cannot be used ({error.strerror}). Try: --state-dir DIR") from error

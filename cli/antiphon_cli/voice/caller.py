@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import string
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from antiphon_cli.voice.conversation import Conversation, Ending, Patience
 from antiphon_cli.voice.description import LocalDescription, offer
-from antiphon_cli.voice.exchange import ENDED, Accepted, Exchange, ExchangeError
+from antiphon_cli.voice.exchange import Accepted, Exchange, ExchangeError, Standing
 from antiphon_cli.voice.ice import IceError, IcePath
 from antiphon_cli.voice.oai_events import EventChannel
 from antiphon_cli.voice.question import Question, write_wav
@@ -26,6 +26,9 @@ from antiphon_cli.voice.secure_media import (
 )
 
 ICE_TIMEOUT_S = 5.0
+SILENCE_S = 2.0
+"""An agent's pause sounds the same as a dead transceiver; after so long the server is asked which it is."""
+LOOK_INTERVAL_S = 1.0
 ICE_CHARACTERS = string.ascii_letters + string.digits
 
 
@@ -45,9 +48,19 @@ class AudioError(Exception):
     """Connected, and yet nothing was heard; the message is one sentence."""
 
 
-async def place_call(plan: CallPlan) -> CallReport:
-    """Call, ask, listen, hang up. Never raises for what a network or a server does: the report says it."""
-    return await _Call(plan).run()
+Progress = Callable[[CallReport], None]
+
+
+def untold(_report: CallReport) -> None:
+    """For those who wait for the end."""
+
+
+async def place_call(plan: CallPlan, progress: Progress = untold) -> CallReport:
+    """Call, ask, listen, hang up. Never raises for what a network or a server does: the report says it.
+
+    `progress` gets the report as far as it is, at every stage and turn.
+    """
+    return await _Call(plan, progress).run()
 
 
 async def place_calls(plans: list[CallPlan]) -> list[CallReport]:
@@ -56,8 +69,9 @@ async def place_calls(plans: list[CallPlan]) -> list[CallReport]:
 
 
 class _Call:
-    def __init__(self, plan: CallPlan) -> None:
+    def __init__(self, plan: CallPlan, progress: Progress) -> None:
         self._plan = plan
+        self._progress = progress
         self._certificate = new_certificate()
         self._stream = OutgoingStream(ssrc=secrets.randbits(32), first_sequence=secrets.randbits(15))
         self._local = LocalDescription(
@@ -90,8 +104,8 @@ class _Call:
     async def _offer(self, http: Exchange) -> Accepted:
         self._begin_stage()
         accepted = await http.offer(offer(self._local), self._plan.model)
-        self._note_setup(http_ms=self._end_stage())
         self._report = replace(self._report, call_id=accepted.call_id)
+        self._note_setup(http_ms=self._end_stage())
         return accepted
 
     async def _talk(self, http: Exchange, accepted: Accepted) -> None:
@@ -100,14 +114,25 @@ class _Call:
         try:
             async with self._connected(accepted, conversation) as media:
                 connected_s = self._begin_stage()
-                ending = await conversation.run(media, accepted.answer.opus_payload_type)
+                noticing = asyncio.create_task(_notice_its_end(http, accepted, media, conversation))
+                try:
+                    ending = await conversation.run(
+                        media,
+                        accepted.answer.opus_payload_type,
+                        lambda: self._note_conversation(conversation, connected_s),
+                    )
+                finally:
+                    noticing.cancel()
                 self._note_conversation(conversation, connected_s)
+                self._save_answer(conversation)
                 self._note_quality(conversation, media)
-            if ending is not Ending.ANSWERED:
-                raise AudioError(self._unheard(ending, conversation, await http.why_ended(accepted)))
+                if ending is not Ending.ANSWERED:
+                    # Asked before this side closes: after it the server's reason would be that.
+                    standing = noticing.result() if ending is Ending.LOST else await http.standing(accepted)
+                    raise AudioError(self._unheard(ending, conversation, standing))
         except (IceError, DtlsError) as error:
-            why = await http.why_ended(accepted)
-            raise type(error)(f"{error} ({why})" if why else str(error)) from error
+            standing = await http.standing(accepted)
+            raise type(error)(f"{error} ({standing.sentence})" if standing else str(error)) from error
 
     @asynccontextmanager
     async def _connected(self, accepted: Accepted, conversation: Conversation) -> AsyncIterator[SecureMedia]:
@@ -116,34 +141,43 @@ class _Call:
         media = SecureMedia(
             path, self._certificate, self._stream, on_packet=conversation.hear, on_end=conversation.peer_closed
         )
-        events = EventChannel(media) if remote.has_data_channel else None
+        events = EventChannel(media, conversation.answer_failed) if remote.has_data_channel else None
         try:
             self._begin_stage()
             await path.connect(min(ICE_TIMEOUT_S, self._plan.timeout_s))
+            self._note_path(path)
             self._note_setup(ice_ms=self._end_stage())
             await media.handshake(remote, self._plan.timeout_s)
-            self._note_setup(dtls_ms=self._end_stage())
             role = "the server says hello (active)" if remote.dtls_active else "this side says hello (passive)"
             self._report = replace(self._report, dtls=f"{role}, {media.srtp_profile}")
+            self._note_setup(dtls_ms=self._end_stage())
             if events is not None:
                 events.open()
             yield media
         finally:
-            if path.candidate is not None:
-                rtt_ms = None if path.rtt_s is None else path.rtt_s * 1000
-                self._report = replace(self._report, candidate=str(path.candidate), rtt_ms=rtt_ms)
+            self._note_path(path)
             if events is not None:
                 await events.close()
                 self._report = replace(self._report, events=tuple(events.types))
             await media.close()
             path.close()
 
+    def _note_path(self, path: IcePath) -> None:
+        if path.candidate is not None:
+            rtt_ms = None if path.rtt_s is None else path.rtt_s * 1000
+            self._report = replace(self._report, candidate=str(path.candidate), rtt_ms=rtt_ms)
+
     def _note_conversation(self, conversation: Conversation, connected_s: float) -> None:
-        if conversation.first_sent_s is not None:
-            self._note_setup(first_audio_out_ms=(conversation.first_sent_s - connected_s) * 1000)
-        if conversation.first_heard_s is not None:
-            self._note_setup(first_audio_back_ms=(conversation.first_heard_s - connected_s) * 1000)
         self._report = replace(self._report, turns=tuple(conversation.turn_taking.turns))
+        moments = {
+            "first_audio_out_ms": conversation.first_sent_s,
+            "first_audio_back_ms": conversation.first_heard_s,
+        }
+        self._note_setup(
+            **{name: (moment - connected_s) * 1000 for name, moment in moments.items() if moment is not None}
+        )
+
+    def _save_answer(self, conversation: Conversation) -> None:
         answer = conversation.recording.samples()
         if self._plan.record is not None and answer.size:
             write_wav(self._plan.record, answer)
@@ -160,10 +194,12 @@ class _Call:
         )
         self._report = replace(self._report, quality=quality)
 
-    def _unheard(self, ending: Ending, conversation: Conversation, why: str | None) -> str:
-        because = f" ({why})" if why else ""
-        if ending is Ending.NOT_HEARD and why and ENDED in why:
-            return f"the call was lost while waiting for an answer; {why}"
+    def _unheard(self, ending: Ending, conversation: Conversation, standing: Standing | None) -> str:
+        because = f" ({standing.sentence})" if standing else ""
+        if conversation.an_answer_failed:
+            return "the agent's answer failed; see its log"
+        if ending in (Ending.NOT_HEARD, Ending.LOST) and standing and standing.ended:
+            return f"the call was lost while waiting for an answer; {standing.sentence}"
         if ending is Ending.CLOSED_BY_PEER:
             return f"the other side closed the call before its answer had ended{because}"
         waited = f"within {self._plan.timeout_s:.0f} s of the question's end{because}"
@@ -182,9 +218,26 @@ class _Call:
 
     def _note_setup(self, **stages: float) -> None:
         self._report = replace(self._report, setup=replace(self._report.setup, **stages))
+        self._progress(self._report)
 
     def _fail(self, outcome: Outcome, error: Exception) -> None:
         self._report = replace(self._report, outcome=outcome, failure=str(error))
+
+
+async def _notice_its_end(
+    http: Exchange, accepted: Accepted, media: SecureMedia, conversation: Conversation
+) -> Standing:
+    """A transceiver that died cannot say so, and UDP does not either; signaling learns it within a second."""
+    loop = asyncio.get_running_loop()
+    while True:
+        silent_s = loop.time() - media.last_heard_s
+        await asyncio.sleep(max(SILENCE_S - silent_s, LOOK_INTERVAL_S))
+        if loop.time() - media.last_heard_s <= SILENCE_S:
+            continue
+        standing = await http.standing(accepted)
+        if standing is not None and standing.ended:
+            conversation.lost()
+            return standing
 
 
 def _ice_text(length: int) -> str:

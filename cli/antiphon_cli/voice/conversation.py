@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -26,6 +27,8 @@ class Ending(Enum):
     ANSWERED = "answered"
     NOT_HEARD = "not heard"
     CLOSED_BY_PEER = "closed by peer"
+    LOST = "lost"
+    """The server says that the call has ended, though nothing on the call's own path did."""
 
 
 @dataclass(frozen=True)
@@ -46,28 +49,35 @@ class Conversation:
         self.first_sent_s: float | None = None
         self.first_heard_s: float | None = None
         self.packets_sent = 0
+        self.an_answer_failed = False
         self._question = question
         self._patience = patience
         self._stream = stream
         self._octets_sent = 0
-        self._peer_closed = False
+        self._peer_closed = self._lost = False
         self._decoder = av.AudioCodecContext.create("libopus", "r")
         self._decoder.format = av.AudioFormat("s16")
         self._decoder.layout = "mono"
         self._decoder.sample_rate = OPUS_RATE
 
-    async def run(self, media: SecureMedia, payload_type: int) -> Ending:
+    async def run(self, media: SecureMedia, payload_type: int, progress: Callable[[], None]) -> Ending:
+        """`progress` is called when the first packet is out and when a turn has ended."""
         loop = asyncio.get_running_loop()
         began, position = loop.time(), 0
         while True:
             await self._speak(media, payload_type, position)
+            if self.packets_sent == 1:
+                progress()
             now = loop.time()
             if position == self._question.last_audible:
                 self.turn_taking.question_ended(now)
             position += 1
             if self._peer_closed:
                 return Ending.CLOSED_BY_PEER
+            if self._lost:
+                return Ending.LOST
             if self.turn_taking.finish(now) is not None:
+                progress()
                 if now - began >= self._patience.keep_alive_s:
                     return Ending.ANSWERED
                 position = 0
@@ -91,6 +101,12 @@ class Conversation:
 
     def peer_closed(self) -> None:
         self._peer_closed = True
+
+    def lost(self) -> None:
+        self._lost = True
+
+    def answer_failed(self) -> None:
+        self.an_answer_failed = True
 
     async def _speak(self, media: SecureMedia, payload_type: int, position: int) -> None:
         questions = self._question.packets

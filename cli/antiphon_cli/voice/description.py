@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
+
+from antiphon_cli.ip_literal import is_ip_literal
+from antiphon_wire.environment import Address
 
 OPUS_PAYLOAD_TYPE = 111
 
@@ -22,15 +24,6 @@ class LocalDescription:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True)
 class Fingerprint:
     algorithm: str
     value: str
@@ -43,7 +36,7 @@ class RemoteDescription:
     fingerprints: tuple[Fingerprint, ...]
     dtls_active: bool
     """The other side sends the ClientHello (`a=setup:active`)."""
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Address, ...]
     opus_payload_type: int
     has_data_channel: bool
 
@@ -116,14 +109,14 @@ def _fingerprints(lines: list[str]) -> tuple[Fingerprint, ...]:
     return tuple(dict.fromkeys(Fingerprint(algorithm.lower(), value.upper()) for algorithm, value in found))
 
 
-def _candidates(lines: list[str]) -> tuple[Candidate, ...]:
+def _candidates(lines: list[str]) -> tuple[Address, ...]:
     """UDP candidates with IP literals, each once; names (mDNS) and TCP are not for this caller."""
-    found: list[Candidate] = []
+    found: list[Address] = []
     for value in _attributes(lines, "candidate"):
         parts = value.split()
-        if len(parts) < 8 or parts[2].lower() != "udp" or not _is_port(parts[5]) or not _is_address(parts[4]):
+        if len(parts) < 8 or parts[2].lower() != "udp" or not _is_port(parts[5]) or not is_ip_literal(parts[4]):
             continue
-        found.append(Candidate(parts[4], int(parts[5])))
+        found.append(Address(parts[4], int(parts[5])))
     if not found:
         raise AnswerError("it has no UDP candidate with an IP address")
     return tuple(dict.fromkeys(found))
@@ -135,14 +128,6 @@ def _opus_payload_type(lines: list[str]) -> int:
         if codec.lower().startswith("opus/") and payload_type.isdecimal() and int(payload_type) < 128:
             return int(payload_type)
     raise AnswerError("it has no Opus")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_port(text: str) -> bool:

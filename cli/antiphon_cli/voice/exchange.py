@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -14,7 +15,8 @@ from antiphon_cli.voice.description import AnswerError, RemoteDescription, parse
 
 CALLS_PATH = "/v1/realtime/calls"
 LONGEST_ANSWER = 64 * 1024
-ENDED = "the server ended it"
+OWN_END = "client_closed"
+"""A call's end that this side brought about: no reason for anything."""
 
 
 class ExchangeError(Exception):
@@ -30,6 +32,14 @@ class Accepted:
     @property
     def call_id(self) -> str | None:
         return self.location.rsplit("/", 1)[-1] if self.location else None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the server says of a call."""
+
+    ended: bool
+    sentence: str
 
 
 def calls_url(url: str) -> str:
@@ -93,12 +103,14 @@ class Exchange:
         except (aiohttp.ClientError, TimeoutError):
             return
 
-    async def why_ended(self, accepted: Accepted) -> str | None:
-        """What the server says of the call, for a failure's sentence."""
+    async def standing(self, accepted: Accepted) -> Standing | None:
+        """None: it says nothing that can be understood."""
         if accepted.location is None:
             return None
         try:
             async with self._http.get(accepted.location) as response:
+                # Only a 410 is about the call; a 404 or a 502 is about who was asked.
+                ended = response.status == HTTPStatus.GONE
                 document = json.loads((await response.content.read(LONGEST_ANSWER)).decode("utf-8", "replace"))
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return None
@@ -106,8 +118,10 @@ class Exchange:
             return None
         error, state = document.get("error"), document.get("state")
         if isinstance(error, dict) and isinstance(error.get("code"), str):
-            return f"{ENDED}: {error['code']}"
-        return f"the server says the call is {state}" if isinstance(state, str) else None
+            if ended and error["code"] == OWN_END:
+                return None
+            return Standing(ended, f"{'the server ended it' if ended else 'the server says'}: {error['code']}")
+        return Standing(ended, f"the server says the call is {state}") if isinstance(state, str) else None
 
 
 def _refusal(status: int, reason: str | None, body: str) -> str:

@@ -7,15 +7,16 @@ import secrets
 from collections.abc import Sequence
 from typing import cast
 
-from antiphon_cli.voice.description import Candidate, LocalDescription, RemoteDescription
+from antiphon_cli.voice.description import LocalDescription, RemoteDescription
 from antiphon_wire import stun
+from antiphon_wire.environment import Address
 
 CHECK_INTERVAL_S = 0.05
 CONSENT_INTERVAL_S = 2.5
 CONSENT_LOST_S = 30.0
 """Without an answer to a check for so long the path is dead (RFC 7675)."""
-HOST_PRIORITY = (110 << 24) | (65535 << 8) | 255
-"""A peer-reflexive candidate's priority, which checks carry (RFC 8445 §7.1.1)."""
+PEER_REFLEXIVE_PRIORITY = (110 << 24) | (65535 << 8) | 255
+"""Of a first interface's first component: what checks carry (RFC 8445 §7.1.1)."""
 QUEUED_PACKETS = 1024
 
 
@@ -31,7 +32,7 @@ class IcePath:
     def __init__(self, local: LocalDescription, remote: RemoteDescription) -> None:
         self._username = f"{remote.ufrag}:{local.ufrag}"
         self._password = remote.password
-        self._candidates: Sequence[Candidate] = remote.candidates
+        self._candidates: Sequence[Address] = remote.candidates
         self._tie_breaker = secrets.randbits(64)
         self._sockets: list[_CandidateSocket] = []
         self._chosen: _CandidateSocket | None = None
@@ -40,13 +41,18 @@ class IcePath:
         self._closed = False
 
     @property
-    def candidate(self) -> Candidate | None:
+    def candidate(self) -> Address | None:
         return self._chosen.candidate if self._chosen else None
 
     @property
     def rtt_s(self) -> float | None:
         """The shortest round trip that a check has made."""
         return self._chosen.rtt_s if self._chosen else None
+
+    @property
+    def last_heard_s(self) -> float:
+        """When an answer to a check, DTLS or media came."""
+        return self._chosen.last_heard_s if self._chosen else 0.0
 
     async def connect(self, timeout_s: float) -> None:
         """Check every candidate until one answers, then nominate it and keep its consent fresh."""
@@ -85,7 +91,7 @@ class IcePath:
             socket.close()
         self._put(None)
 
-    async def _open(self, candidate: Candidate) -> _CandidateSocket:
+    async def _open(self, candidate: Address) -> _CandidateSocket:
         loop = asyncio.get_running_loop()
         socket = _CandidateSocket(candidate, self)
         try:
@@ -99,7 +105,7 @@ class IcePath:
             transaction_id=transaction_id,
             username=self._username,
             password=self._password,
-            priority=HOST_PRIORITY,
+            priority=PEER_REFLEXIVE_PRIORITY,
             use_candidate=use_candidate,
             controlling=self._tie_breaker,
         )
@@ -139,10 +145,10 @@ class IcePath:
 class _CandidateSocket(asyncio.DatagramProtocol):
     """One UDP socket, connected to one candidate; STUN answers are taken here, the rest goes up."""
 
-    def __init__(self, candidate: Candidate, path: IcePath) -> None:
+    def __init__(self, candidate: Address, path: IcePath) -> None:
         self.candidate = candidate
         self.answered = asyncio.Event()
-        self.last_answer_s = 0.0
+        self.last_answer_s = self.last_heard_s = 0.0
         self.rtt_s: float | None = None
         self.trouble: str | None = None
         self._path = path
@@ -174,6 +180,7 @@ class _CandidateSocket(asyncio.DatagramProtocol):
         if data[0] < 4:
             self._stun_received(data)
         elif 20 <= data[0] < 64 or 128 <= data[0] < 192:
+            self.last_heard_s = asyncio.get_running_loop().time()
             self._path.received(self, data)
 
     def error_received(self, exc: Exception) -> None:
@@ -187,7 +194,7 @@ class _CandidateSocket(asyncio.DatagramProtocol):
         sent = self._checks.pop(message.transaction_id, None)
         if sent is None or not self._path.is_answer(message):
             return
-        self.last_answer_s = asyncio.get_running_loop().time()
+        self.last_answer_s = self.last_heard_s = asyncio.get_running_loop().time()
         took = self.last_answer_s - sent
         self.rtt_s = took if self.rtt_s is None else min(self.rtt_s, took)
         self.answered.set()

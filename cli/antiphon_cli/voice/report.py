@@ -106,9 +106,14 @@ class CallReport:
         }
 
 
-def lines(report: CallReport) -> list[str]:
-    """For people: one line per stage that was reached, then the failure or `ok`."""
-    said = [*_setup_lines(report), *_turn_lines(report)]
+def progress_lines(report: CallReport) -> list[str]:
+    """For people: a line per stage that was reached and per turn. While a call goes on there are ever more of them."""
+    return [*_setup_lines(report), *_turn_lines(report)]
+
+
+def closing_lines(report: CallReport) -> list[str]:
+    """What is known at the end, then the failure or `ok`."""
+    said = []
     if report.quality.packets_received:
         said.append(_quality_line(report.quality))
     if report.recording is not None:

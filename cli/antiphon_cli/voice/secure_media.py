@@ -1,5 +1,5 @@
 # ruff: noqa: SLF001 - aiortc has no public way to its DTLS transport but through an RTCPeerConnection
-"""DTLS and SRTP by aiortc, below its RTCPeerConnection: the one file that touches aiortc's private names."""
+"""DTLS and SRTP by aiortc, below its RTCPeerConnection, of which it needs private names too."""
 
 from __future__ import annotations
 
@@ -80,6 +80,7 @@ class SecureMedia:
     ) -> None:
         self.transport = RTCDtlsTransport(path, [certificate])  # type: ignore[arg-type]  # IcePath has what it uses
         self.lost_on_the_way_up: float | None = None
+        self._path = path
         self._stream = stream
         self._on_packet = on_packet
         self._on_end = on_end
@@ -103,6 +104,11 @@ class SecureMedia:
     def srtp_profile(self) -> str:
         ssl = self.transport._ssl
         return ssl.get_selected_srtp_profile().decode("ascii") if ssl is not None else ""
+
+    @property
+    def last_heard_s(self) -> float:
+        """When anything of the other side came, by the event loop's clock."""
+        return self._path.last_heard_s
 
     async def send(self, packet: RtpPacket) -> None:
         await self.transport._send_rtp(packet.serialize())

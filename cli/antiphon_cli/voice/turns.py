@@ -33,10 +33,6 @@ class TurnTaking:
         self._began: float | None = None
         self._last_heard: float | None = None
 
-    @property
-    def answer_began(self) -> bool:
-        return self._began is not None
-
     def ask(self) -> None:
         """A new question begins; what was heard of an answer before belongs to the one before."""
         self._question_ended = self._began = self._last_heard = None
