@@ -1,3 +1,5 @@
 """Antiphon signaling: SDP offers in, answers that name the VIP out."""
 
-__version__ = "0.1.0"
+from importlib.metadata import version
+
+__version__ = version("antiphon-signaling")

@@ -10,13 +10,13 @@ import socket
 import sys
 from collections.abc import Sequence
 
+from antiphon_signaling.accept_failures import AcceptFailures
 from antiphon_signaling.app import running_app
 from antiphon_signaling.http_server import http_server
 from antiphon_signaling.settings import Settings
+from antiphon_wire.control import read_control_token
 from antiphon_wire.environment import SettingError
 from antiphon_wire.logs import configure_logs
-
-SHORTEST_TOKEN = 32
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 def main() -> int:
     try:
         settings = Settings.from_env(os.environ)
-        token = _read_token(settings)
+        token = read_control_token(settings.control_token_file)
         listener = _bind(settings)
     except SettingError as error:
         print(error, file=sys.stderr)  # noqa: T201 - before there is a log
@@ -41,25 +41,15 @@ def main() -> int:
 
 
 async def _serve(settings: Settings, token: str, listener: socket.socket, asked_to_stop: Sequence[int]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(AcceptFailures(loop.time))
     async with running_app(settings, token) as app:
-        server = http_server(app, settings.tls)
+        server = http_server(app, settings.tls, head_within_s=settings.offer_timeout_s)
         scheme = "https" if settings.tls else "http"
         host, port = listener.getsockname()[:2]
         logger.info("listening", extra={"fields": {"url": f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"}})
         server.should_exit = bool(asked_to_stop)
         await server.serve(sockets=[listener])
-
-
-def _read_token(settings: Settings) -> str:
-    name, path = "ANTIPHON_CONTROL_TOKEN_FILE", settings.control_token_file
-    try:
-        token = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(name, f"names a file that cannot be read: {error}", "/etc/antiphon/control-token") from None
-    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
-        problem = f"names a file that must hold one line of at least {SHORTEST_TOKEN} ASCII characters"
-        raise SettingError(name, problem, "/etc/antiphon/control-token")
-    return token
 
 
 def _bind(settings: Settings) -> socket.socket:

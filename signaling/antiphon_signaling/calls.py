@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from antiphon_signaling.capacity import CapacityBook
 from antiphon_signaling.control_client import ControlClient, PodFaultyError, PodUnreachableError
-from antiphon_signaling.errors import EndReason, ErrorCode, Refusal, RefusedError, ended
+from antiphon_signaling.errors import ErrorCode, Refusal, RefusedError, ended
 from antiphon_signaling.metrics import Metrics
 from antiphon_signaling.offer import Offer
-from antiphon_signaling.placement import Candidate, Outcome, candidates, exhausted, order, pool_for
+from antiphon_signaling.placement import Candidate, Outcome, candidates, exhausted, meaning, order, pool_for
 from antiphon_signaling.pod_answers import CallReport, Created
 from antiphon_signaling.routes import Routes, call_not_found
 from antiphon_wire import Block
+from antiphon_wire.control import EndReason
+
+logger = logging.getLogger(__name__)
 
 PLACEMENT_DEADLINE_S = 10.0
 """No further pod is tried after this long: the caller is better served by an answer that says when to come back."""
@@ -51,7 +55,7 @@ class Calls:
             asked = clock()
             if asked - started > PLACEMENT_DEADLINE_S:
                 break
-            answer = await self._try(candidate, offer, model)
+            answer = await self._try(candidate, offer, pool.name, model)
             if isinstance(answer, Created):
                 return Placed(answer, pool.name, len(outcomes) + 1, asked - started, clock() - asked)
             outcomes.append(answer)
@@ -86,30 +90,44 @@ class Calls:
             raise RefusedError(call_not_found())
         return report
 
-    async def _try(self, candidate: Candidate, offer: Offer, model: str) -> Created | Outcome:
-        """One offer to one pod; raises when the pod's answer holds for every other pod too."""
+    async def _try(self, candidate: Candidate, offer: Offer, pool: str, model: str) -> Created | Outcome:
+        """One offer to one pod; raises when the fault is in the offer or behind every pod."""
         try:
             answer = await self._pods.create(candidate.control, offer, model=model)
         except PodUnreachableError:
-            self._book.unreachable(candidate.pod)
-            self._metrics.tried(Outcome.UNREACHABLE)
-            return Outcome.UNREACHABLE
+            return self._passed_over(candidate, Outcome.UNREACHABLE)
         except PodFaultyError as error:
-            self._metrics.tried(Outcome.FAULTY)
-            raise RefusedError(_faulty(candidate.pod, error)) from None
+            return self._passed_over(candidate, Outcome.FAULTY, str(error))
         if isinstance(answer, Created):
             self._book.heard(candidate.pod, answer.free)
             self._metrics.tried(Outcome.PLACED)
             return answer
-        outcome = _NEXT_POD.get(answer.code, Outcome.REFUSED)
+        meant = meaning(answer.code, with_session=offer.session is not None)
+        if isinstance(meant, Outcome):
+            return self._passed_over(candidate, meant, answer.code)
+        self._metrics.tried(Outcome.REFUSED)
+        raise RefusedError(_passed_on(pool, candidate.pod, meant, answer.message))
+
+    def _passed_over(self, candidate: Candidate, outcome: Outcome, why: str = "") -> Outcome:
         self._metrics.tried(outcome)
-        if outcome is Outcome.REFUSED:
-            raise RefusedError(Refusal(answer.code, answer.message))
-        self._book.heard(candidate.pod, 0)
+        if outcome in (Outcome.UNREACHABLE, Outcome.FAULTY):
+            self._book.unreachable(candidate.pod)
+        else:
+            self._book.heard(candidate.pod, 0)
+        if outcome in (Outcome.NOT_READY, Outcome.FAULTY):
+            fields = {"pod": candidate.pod, "outcome": outcome.value, "why": why}
+            logger.warning("pod passed over", extra={"fields": fields})
         return outcome
 
 
-_NEXT_POD = {ErrorCode.NO_CAPACITY: Outcome.FULL, ErrorCode.DRAINING: Outcome.DRAINING}
+def _passed_on(pool: str, pod: str, code: ErrorCode, message: str) -> Refusal:
+    if code is not ErrorCode.BACKEND_UNREACHABLE:
+        return Refusal(code, message, param="session" if code is ErrorCode.SESSION_NOT_JSON else "sdp")
+    # The pod's sentence names the agent's address: for the operator, not for the public.
+    logger.warning("backend unreachable", extra={"fields": {"pool": pool, "pod": pod, "why": message}})
+    return Refusal(
+        code, f"The voice agent behind pool {pool} does not answer. Is it running? Signaling's log has more."
+    )
 
 
 def _faulty(pod: str, error: PodFaultyError) -> Refusal:

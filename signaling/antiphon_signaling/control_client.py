@@ -19,8 +19,6 @@ CREATE_TIMEOUT_S = 8.0
 ASK_TIMEOUT_S = 1.0
 KEEP_ALIVE_S = 30.0
 """Below the 75 s after which an idle aiohttp server closes: never write to a connection that was just closed."""
-_ABOUT_THE_CALL = frozenset({400, 413, 502, 503})
-"""Statuses whose error tells something about the call or the pod's room, not about a broken pod."""
 
 
 class PodUnreachableError(Exception):
@@ -55,11 +53,9 @@ class ControlClient:
         try:
             if answer.status == 201:
                 return pod_answers.created(answer.body)
-            if answer.status in _ABOUT_THE_CALL:
-                return pod_answers.refusal(answer.body)
+            return pod_answers.refusal(answer.body)
         except PodAnswerError as error:
             raise PodFaultyError(f"HTTP {answer.status}, {error}") from None
-        raise PodFaultyError(f"HTTP {answer.status}")
 
     async def call(self, control: str, call_id: str) -> CallReport | None:
         return await self._call("GET", control, call_id)

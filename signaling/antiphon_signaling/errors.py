@@ -6,6 +6,10 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
+from antiphon_wire.control import EndReason
+
+CALL_OVER = 410
+
 
 class ErrorCode(StrEnum):
     """What went wrong; the value is the public `code`, described in docs/errors.md."""
@@ -36,41 +40,19 @@ class ErrorCode(StrEnum):
         return _STATUS[self]
 
 
-class EndReason(StrEnum):
-    """Why a call is over; the value is the public `code` of the 410 that says so."""
-
-    CLIENT_CLOSED = "client_closed"
-    HANGUP = "hangup"
-    SETUP_TIMEOUT = "setup_timeout"
-    DTLS_FAILED = "dtls_failed"
-    CONSENT_LOST = "consent_lost"
-    MAX_DURATION = "max_duration"
-    BACKEND_LOST = "backend_lost"
-    DRAIN_DEADLINE = "drain_deadline"
-    TRANSCEIVER_LOST = "transceiver_lost"
-    INTERNAL_ERROR = "internal_error"
-
-    @property
-    def status(self) -> int:
-        return 410
-
-    @property
-    def sentence(self) -> str:
-        return _END_SENTENCE[self]
-
-
 @dataclass(frozen=True)
 class Refusal:
     """One answer that is not a success: enough to write the whole HTTP response."""
 
     code: ErrorCode | EndReason
+    """A reason, where the call is over."""
     message: str
     param: str | None = None
     retry_after_s: int | None = None
 
     @property
     def status(self) -> int:
-        return self.code.status
+        return self.code.status if isinstance(self.code, ErrorCode) else CALL_OVER
 
     @property
     def headers(self) -> dict[str, str]:
@@ -92,7 +74,7 @@ class RefusedError(Exception):
 
 
 def ended(reason: EndReason) -> Refusal:
-    return Refusal(reason, f"The call has ended: {reason.sentence}")
+    return Refusal(reason, f"The call has ended: {_END_SENTENCE[reason]}")
 
 
 _STATUS = {

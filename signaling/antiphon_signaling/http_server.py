@@ -1,10 +1,14 @@
-"""The HTTP server's settings, in one place."""
+"""The HTTP server's settings, in one place, and the bounds on connections and slow request heads that it lacks."""
 
 from __future__ import annotations
 
+import asyncio
+
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from antiphon_signaling.connections import Connections
 from antiphon_signaling.settings import TlsFiles
 
 STOP_WITHIN_S = 10
@@ -12,8 +16,11 @@ STOP_WITHIN_S = 10
 KEEP_ALIVE_S = 75
 """A browser that read the page keeps its connection, so that the call's offer needs no new one."""
 
+BACKLOG = 128
+"""asyncio accepts as many at one go, and tries them all again when file descriptors have run out."""
 
-def http_server(app: FastAPI, tls: TlsFiles | None) -> uvicorn.Server:
+
+def http_server(app: FastAPI, tls: TlsFiles | None, *, head_within_s: float) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -21,7 +28,8 @@ def http_server(app: FastAPI, tls: TlsFiles | None) -> uvicorn.Server:
         log_level="warning",
         lifespan="off",
         ws="none",
-        http="h11",
+        http=_bounded(head_within_s, Connections()),
+        backlog=BACKLOG,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
@@ -30,3 +38,48 @@ def http_server(app: FastAPI, tls: TlsFiles | None) -> uvicorn.Server:
         ssl_keyfile=tls.key if tls else None,
     )
     return uvicorn.Server(config)
+
+
+def _bounded(within_s: float, connections: Connections) -> type[H11Protocol]:
+    """uvicorn bounds an unfinished head's size (64 KiB) and the idle time between requests, but no head's time."""
+
+    class Bounded(H11Protocol):
+        _deadline: asyncio.TimerHandle | None = None
+        _counted: str | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base does
+            super().connection_made(transport)
+            client = _host(self.client)
+            if connections.opened(client):
+                self._counted = client
+                self._watch()
+            else:
+                transport.abort()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._watch()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._unwatch()
+            connections.closed(self._counted)
+            self._counted = None
+            super().connection_lost(exc)
+
+        def _watch(self) -> None:
+            awaits_head = self.cycle is None or self.cycle.response_complete
+            if not awaits_head:
+                self._unwatch()
+            elif self._deadline is None:
+                self._deadline = self.loop.call_later(within_s, self.transport.close)
+
+        def _unwatch(self) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
+    return Bounded
+
+
+def _host(client: tuple[str, int] | None) -> str:
+    return client[0] if client else ""

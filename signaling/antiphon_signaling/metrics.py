@@ -1,4 +1,4 @@
-"""What signaling counts; reasons are the closed enums of errors.py and placement.py."""
+"""What signaling counts; reasons are the closed enums of errors.py, placement.py and the control API."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from antiphon_signaling.errors import EndReason, ErrorCode
+from antiphon_signaling.errors import ErrorCode
 from antiphon_signaling.placement import Outcome
+from antiphon_wire.control import EndReason
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SETUP_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from antiphon_signaling.errors import ErrorCode, Refusal, RefusedError
-from antiphon_signaling.offer import Offer, largest_body, not_sdp, offer_of, too_large
+from antiphon_signaling.offer import Offer, largest_body, not_sdp, not_utf8, offer_of, too_large
 
 LINGER_S = 1.0
 LINGER_BYTES = 1024 * 1024
@@ -53,10 +54,14 @@ async def _parts(request: Request, body: bytes) -> tuple[bytes, bytes | None]:
     async def whole() -> AsyncGenerator[bytes, None]:
         yield body
 
+    _, options = parse_options_header(request.headers["content-type"])
+    # The parser decodes with whatever codec is named, and Python has some that take a quadratic time.
+    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
+        raise not_utf8()
     try:
         parser = MultiPartParser(request.headers, whole(), max_files=2, max_fields=8, max_part_size=len(body))
         form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
+    except (MultiPartException, KeyError, UnicodeError) as error:
         raise not_sdp(f"is not multipart/form-data ({error})") from None
     try:
         sdp = await _part(form, "sdp")

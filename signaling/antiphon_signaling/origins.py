@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,9 +56,26 @@ class OriginPolicy:
         wanted = [text.strip() for text in texts if text.strip()]
         return cls(tuple(OriginPattern.parse(text) for text in wanted if text != "*"), "*" in wanted)
 
-    def allows(self, origin: str, *, host: str) -> bool:
-        """Whether `origin` may call the service that the request's Host header names."""
-        return self.everyone or _is_own(origin, host) or any(pattern.matches(origin) for pattern in self.patterns)
+    def allows(self, origin: str, *, host: str, reads: bool = False) -> bool:
+        """Whether `origin` may call the service that the request's Host header names; `reads`: with GET.
+
+        Most GETs of a page's own server bear no Origin, so that refusing the others (module scripts) guards nothing.
+        """
+        return (
+            self.everyone
+            or any(pattern.matches(origin) for pattern in self.patterns)
+            or (_is_own(origin, host) and (reads or self._cannot_be_rebound(origin)))
+        )
+
+    def _cannot_be_rebound(self, origin: str) -> bool:
+        """Anyone can point a name of theirs at our address (DNS rebinding): their page then looks like our own.
+
+        They cannot do so with an address, with localhost, with a name that is configured, or over https: a browser
+        that came by https has seen a certificate for the name.
+        """
+        scheme, host, _ = _split(origin)
+        named = host == "localhost" or any(pattern.host == host for pattern in self.patterns)
+        return scheme == "https" or named or _is_address(host)
 
     def refusal(self, origin: str) -> str:
         return (
@@ -93,6 +111,14 @@ def _is_own(origin: str, host: str) -> bool:
     except OriginPatternError:
         return False
     return (origin_host, origin_port) == (own_host, own_port)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _split(origin: str) -> tuple[str, str, int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from antiphon_signaling.capacity import CapacityBook
 from antiphon_signaling.errors import ErrorCode, Refusal, RefusedError
 from antiphon_wire import Block, BlockState, Pool, RouteTable
+from antiphon_wire.control import ControlErrorCode
 
 RETRY_FULL_S = 4
 RETRY_ABSENT_S = 2
@@ -30,9 +31,19 @@ class Outcome(StrEnum):
     PLACED = "placed"
     FULL = "full"
     DRAINING = "draining"
+    NOT_READY = "not_ready"
+    FAULTY = "faulty"
+    """It answered, but nothing that helps: another program, another version, another token."""
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
-    FAULTY = "faulty"
+    """The offer, by a pod that would have taken a better one."""
+
+
+def meaning(code: ControlErrorCode, *, with_session: bool = False) -> Outcome | ErrorCode:
+    """What a pod's refusal comes to: the next pod's turn, or, where no pod would do better, the caller's error."""
+    if code is ControlErrorCode.REQUEST_MALFORMED and with_session:
+        return ErrorCode.SESSION_NOT_JSON  # the one part of the request that signaling did not write itself
+    return _MEANING[code]
 
 
 def pool_for(pools: Sequence[Pool], model: str | None) -> Pool:
@@ -68,17 +79,46 @@ def order(candidates: Sequence[Candidate], rng: random.Random) -> Iterator[Candi
 
 def exhausted(pool: str, outcomes: Sequence[Outcome]) -> Refusal:
     """What to tell the caller when no pod took the call."""
-    reached = [outcome for outcome in outcomes if outcome is not Outcome.UNREACHABLE]
-    if not reached:
-        there = "has no pod" if not outcomes else f"has {_pods(len(outcomes))}, none of which answers"
-        message = f"Pool {pool} {there}. Retry in {RETRY_ABSENT_S} s; see the transceivers' logs if it stays so."
-        return Refusal(ErrorCode.NO_TRANSCEIVER, message, retry_after_s=RETRY_ABSENT_S)
-    if all(outcome is Outcome.DRAINING for outcome in reached):
-        message = f"All pods of pool {pool} are being replaced. Retry in {RETRY_ABSENT_S} s."
+    if Outcome.FULL in outcomes:
+        asked = _pods(sum(outcome is not Outcome.UNREACHABLE for outcome in outcomes))
+        message = f"No place is free in pool {pool} ({asked} asked). Retry in {RETRY_FULL_S} s, or add pods."
+        return Refusal(ErrorCode.NO_CAPACITY, message, retry_after_s=RETRY_FULL_S)
+    if Outcome.DRAINING in outcomes:
+        message = f"The pods of pool {pool} are being replaced. Retry in {RETRY_ABSENT_S} s."
         return Refusal(ErrorCode.DRAINING, message, retry_after_s=RETRY_ABSENT_S)
-    message = f"No place is free in pool {pool} ({_pods(len(reached))} asked). Retry in {RETRY_FULL_S} s, or add pods."
-    return Refusal(ErrorCode.NO_CAPACITY, message, retry_after_s=RETRY_FULL_S)
+    if Outcome.FAULTY in outcomes and Outcome.NOT_READY not in outcomes:
+        message = f"No pod of pool {pool} gave an answer that signaling understands; signaling's log has why."
+        return Refusal(ErrorCode.TRANSCEIVER_FAILED, message)
+    remedy = f"Retry in {RETRY_ABSENT_S} s; see the transceivers' logs if it stays so."
+    return Refusal(
+        ErrorCode.NO_TRANSCEIVER, f"Pool {pool} {_absence(outcomes)}. {remedy}", retry_after_s=RETRY_ABSENT_S
+    )
+
+
+def _absence(outcomes: Sequence[Outcome]) -> str:
+    if not outcomes:
+        return "has no pod"
+    state = "is ready" if Outcome.NOT_READY in outcomes else "answers"
+    return f"has {_pods(len(outcomes))}, none of which {state}"
 
 
 def _pods(count: int) -> str:
     return "1 pod" if count == 1 else f"{count} pods"
+
+
+_MEANING: Mapping[ControlErrorCode, Outcome | ErrorCode] = {
+    ControlErrorCode.OFFER_NOT_SDP: ErrorCode.OFFER_NOT_SDP,
+    ControlErrorCode.OFFER_TOO_LARGE: ErrorCode.OFFER_TOO_LARGE,
+    ControlErrorCode.OFFER_WITHOUT_AUDIO: ErrorCode.OFFER_WITHOUT_AUDIO,
+    ControlErrorCode.OFFER_WITHOUT_FINGERPRINT: ErrorCode.OFFER_WITHOUT_FINGERPRINT,
+    ControlErrorCode.OFFER_WITHOUT_ICE: ErrorCode.OFFER_WITHOUT_ICE,
+    ControlErrorCode.OFFER_WITHOUT_OPUS: ErrorCode.OFFER_WITHOUT_OPUS,
+    ControlErrorCode.BACKEND_UNREACHABLE: ErrorCode.BACKEND_UNREACHABLE,
+    ControlErrorCode.NO_CAPACITY: Outcome.FULL,
+    ControlErrorCode.DRAINING: Outcome.DRAINING,
+    ControlErrorCode.NOT_READY: Outcome.NOT_READY,
+    ControlErrorCode.REQUEST_MALFORMED: Outcome.FAULTY,
+    ControlErrorCode.UNAUTHORIZED: Outcome.FAULTY,
+    ControlErrorCode.CALL_UNKNOWN: Outcome.FAULTY,
+    ControlErrorCode.INTERNAL_ERROR: Outcome.FAULTY,
+}

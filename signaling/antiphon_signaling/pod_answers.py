@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from antiphon_signaling.errors import EndReason, ErrorCode
+from antiphon_wire.control import ControlErrorCode, EndReason
 
 
 class PodAnswerError(ValueError):
@@ -26,7 +26,7 @@ class Created:
 
 @dataclass(frozen=True)
 class PodRefusal:
-    code: ErrorCode
+    code: ControlErrorCode
     message: str
 
 
@@ -57,7 +57,7 @@ def created(body: bytes) -> Created:
 def refusal(body: bytes) -> PodRefusal:
     error = _Fields.of(body).fields("error")
     try:
-        return PodRefusal(ErrorCode(error.text("code")), error.text("message"))
+        return PodRefusal(ControlErrorCode(error.text("code")), error.text("message"))
     except ValueError as unknown:
         raise PodAnswerError(str(unknown)) from None
 

@@ -32,6 +32,9 @@ class RequestEdge:
         scope["antiphon.request_id"] = request_id
         origin = Headers(scope=scope).get("origin")
         reply = _Reply(send, request_id, origin)
+        if scope["method"] == "HEAD":
+            # RFC 9110 section 9.3.2: HEAD is answered as GET is; the server, which has its own scope, omits the body.
+            scope = {**scope, "method": "GET"}
         try:
             await self._answer(scope, receive, reply, origin)
         except Exception:
@@ -47,7 +50,7 @@ class RequestEdge:
             await self._app(scope, receive, reply)
             return
         headers = Headers(scope=scope)
-        if not self._origins.allows(origin, host=headers.get("host", "")):
+        if not self._origins.allows(origin, host=headers.get("host", ""), reads=scope["method"] == "GET"):
             reply.allow_origin = False
             self._metrics.refused(ErrorCode.ORIGIN_NOT_ALLOWED)
             fields = {"request": scope["antiphon.request_id"], "origin": origin[:200]}

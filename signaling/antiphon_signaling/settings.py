@@ -36,7 +36,7 @@ class Settings:
     longest_call_s: int
     """The page warns before it; transceivers enforce it."""
     offer_timeout_s: float
-    """For the whole body of an offer: a phone sends its 2 KiB well within it, a slow-loris does not."""
+    """For a request's head, then for an offer's body: a phone sends its 2 KiB well within it, a slow-loris does not."""
     log_level: str
 
     @classmethod
@@ -50,7 +50,7 @@ class Settings:
             tls=_tls(env),
             allowed_origins=_origins(env),
             vip=env.addresses("ANTIPHON_VIP", default=""),
-            longest_call_s=env.integer("ANTIPHON_LONGEST_CALL_S", default=3600, minimum=1, maximum=86400),
+            longest_call_s=env.longest_call_s(),
             offer_timeout_s=env.seconds("ANTIPHON_OFFER_TIMEOUT_S", default=5.0, minimum=0.1, maximum=60.0),
             log_level=env.choice("ANTIPHON_LOG_LEVEL", LEVELS, default="info"),
         )

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from antiphon_signaling.errors import EndReason
+from antiphon_signaling.errors import ended
+from antiphon_wire.control import EndReason
 from fake_pod import OFFER, FakePod
 from signaling_site import SDP, Site, site
 
@@ -54,7 +55,8 @@ async def test_an_ended_call_is_gone_with_its_reason(tmp_path: Path, reason: End
         gone = await here.http.get(location)
         expected = {"type": "invalid_request_error", "code": reason.value, "param": None}
         assert gone.status_code == 410
-        assert gone.json() == {"error": {**expected, "message": f"The call has ended: {reason.sentence}"}}
+        assert gone.json() == {"error": {**expected, "message": ended(reason).message}}
+        assert ended(reason).message.startswith("The call has ended: ")
 
 
 @pytest.mark.parametrize("states", [{"t0": "Lost"}, {}], ids=["marked lost", "not in the table"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from antiphon_wire.control import ControlErrorCode
 from fake_pod import OFFER, Failure, refusal
 from signaling_site import SDP, site, until
 
@@ -121,7 +122,6 @@ async def test_pods_that_drain_say_so(tmp_path: Path) -> None:
         (400, "offer_without_ice"),
         (400, "offer_without_opus"),
         (413, "offer_too_large"),
-        (502, "backend_unreachable"),
     ],
 )
 async def test_what_a_pod_finds_wrong_is_passed_on_and_no_other_pod_is_asked(
@@ -132,10 +132,35 @@ async def test_what_a_pod_finds_wrong_is_passed_on_and_no_other_pod_is_asked(
             pod.failure = refusal(status, code, "as the pod says")
         answer = await here.http.post(CALLS, content=OFFER, headers=SDP)
         assert answer.status_code == status
-        kind = "server_error" if status >= 500 else "invalid_request_error"
-        expected = {"type": kind, "code": code, "param": None, "message": "as the pod says"}
+        expected = {"type": "invalid_request_error", "code": code, "param": "sdp", "message": "as the pod says"}
         assert answer.json() == {"error": expected}
         assert sum(len(pod.offers) for pod in here.pods) == 1
+
+
+async def test_a_session_that_the_pod_cannot_read_is_the_callers_error(tmp_path: Path) -> None:
+    async with site(tmp_path, 60, 60) as here:
+        for pod in here.pods:
+            pod.failure = refusal(400, "request_malformed", "as the pod says")
+        answer = await here.http.post(CALLS, files={"sdp": (None, OFFER), "session": (None, "{}")})
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["param"]) == (400, "session_not_json", "session")
+        assert sum(len(pod.offers) for pod in here.pods) == 1
+
+
+async def test_the_agents_address_is_told_to_the_log_and_not_to_the_public(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with site(tmp_path, 60, 60) as here:
+        for pod in here.pods:
+            pod.failure = refusal(502, "backend_unreachable", "ws://10.1.2.3:9000 refused the connection")
+        answer = await here.http.post(CALLS, content=OFFER, headers=SDP)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["type"], error["code"]) == (502, "server_error", "backend_unreachable")
+        assert error["message"].startswith("The voice agent behind pool agents does not answer.")
+        assert "10.1.2.3" not in answer.text
+        assert sum(len(pod.offers) for pod in here.pods) == 1
+    (why,) = [vars(said)["fields"]["why"] for said in caplog.records if said.message == "backend unreachable"]
+    assert "10.1.2.3:9000" in why
 
 
 @pytest.mark.parametrize(
@@ -143,11 +168,49 @@ async def test_what_a_pod_finds_wrong_is_passed_on_and_no_other_pod_is_asked(
     [Failure(500, "oops"), Failure(201, "{}"), Failure(201, "no json"), Failure(400, '{"error": {"code": "new"}}')],
     ids=["status 500", "201 without a call", "201 without JSON", "an unknown code"],
 )
-async def test_a_pod_that_breaks_the_control_api_is_a_502(tmp_path: Path, failure: Failure) -> None:
-    async with site(tmp_path, 60) as here:
+async def test_a_pod_that_breaks_the_control_api_is_passed_over_and_a_502_when_it_is_alone(
+    tmp_path: Path, failure: Failure
+) -> None:
+    async with site(tmp_path, 60, 5) as here:
+        await until(lambda: all(pod.connections for pod in here.pods))
         here.pods[0].failure = failure
         answer = await here.http.post(CALLS, content=OFFER, headers=SDP)
+        assert answer.status_code == 201
+        assert [len(pod.offers) for pod in here.pods] == [1, 1]
+        assert await here.metric('antiphon_signaling_placement_tries_total{outcome="faulty"}') == 1
+        await here.publish({"t0": "Active"})
+        answer = await here.http.post(CALLS, content=OFFER, headers=SDP)
         assert (answer.status_code, answer.json()["error"]["code"]) == (502, "transceiver_failed")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "outcome"),
+    [
+        (503, ControlErrorCode.NOT_READY, "not_ready"),
+        (401, ControlErrorCode.UNAUTHORIZED, "faulty"),
+        (400, ControlErrorCode.REQUEST_MALFORMED, "faulty"),
+    ],
+)
+async def test_a_pod_whose_siblings_can_do_better_fails_no_call(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, code: ControlErrorCode, outcome: str
+) -> None:
+    async with site(tmp_path, 60, 5) as here:
+        await until(lambda: all(pod.connections for pod in here.pods))
+        here.pods[0].failure = refusal(status, code)
+        assert (await here.http.post(CALLS, content=OFFER, headers=SDP)).status_code == 201
+        assert [len(pod.offers) for pod in here.pods] == [1, 1]
+        assert await here.metric(f'antiphon_signaling_placement_tries_total{{outcome="{outcome}"}}') == 1
+        assert [vars(said)["fields"]["why"] for said in caplog.records if said.message == "pod passed over"] == [code]
+
+
+async def test_pods_of_which_none_may_mint_are_no_transceiver(tmp_path: Path) -> None:
+    async with site(tmp_path, 60, 60) as here:
+        for pod in here.pods:
+            pod.failure = refusal(503, ControlErrorCode.NOT_READY)
+        answer = await here.http.post(CALLS, content=OFFER, headers=SDP)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_transceiver")
+        assert answer.headers["retry-after"] == "2"
+        assert "none of which is ready" in answer.json()["error"]["message"]
 
 
 async def test_offers_use_the_connection_that_the_capacity_poll_keeps_warm(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from antiphon_signaling.errors import EndReason, ErrorCode, Refusal, ended
+from antiphon_signaling.errors import ErrorCode, Refusal, ended
+from antiphon_wire.control import EndReason
 
 DOCUMENT = (Path(__file__).parent.parent.parent / "docs" / "errors.md").read_text()
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon_signaling.errors import ErrorCode, RefusedError
-from antiphon_signaling.offer import MAX_SDP_BYTES, Offer, largest_body, offer_of
+from antiphon_signaling.offer import MAX_SDP_BYTES, MAX_SESSION_BYTES, Offer, largest_body, offer_of
 
 
 def code_of(sdp: bytes, session: bytes | None = None) -> ErrorCode | None:
@@ -42,15 +42,31 @@ def test_the_refusal_says_what_the_body_starts_with() -> None:
         (b"hello", None, ErrorCode.OFFER_NOT_SDP),
         (b"v=0\r\n\xff\xfe", None, ErrorCode.OFFER_NOT_SDP),
         (b"v=0" + b"a" * MAX_SDP_BYTES, None, ErrorCode.OFFER_TOO_LARGE),
+        (b"v=0", b'{"a": "%s"}' % (b"a" * MAX_SESSION_BYTES), ErrorCode.OFFER_TOO_LARGE),
         (b"v=0", b"", ErrorCode.SESSION_NOT_JSON),
         (b"v=0", b"[]", ErrorCode.SESSION_NOT_JSON),
         (b"v=0", b'{"model": 7}', ErrorCode.SESSION_NOT_JSON),
         (b"v=0", b'{"speed": NaN}', ErrorCode.SESSION_NOT_JSON),
-        (b"v=0", b'{"a":' * 20_000, ErrorCode.SESSION_NOT_JSON),
+        (b"v=0", b'{"speed": 1e999}', ErrorCode.SESSION_NOT_JSON),
+        (b"v=0", b'{"speed": 1%s}' % (b"0" * 400), ErrorCode.SESSION_NOT_JSON),
+        (b"v=0", b'{"voice": "\\ud800"}', ErrorCode.SESSION_NOT_JSON),
+        (b"v=0", b'{"\\udfff": 1}', ErrorCode.SESSION_NOT_JSON),
+        (b"v=0", '{"voice": "ash"}'.encode("utf-16"), ErrorCode.SESSION_NOT_JSON),
+        (b"v=0", b'{"a":' * 32 + b"1" + b"}" * 32, None),
+        (b"v=0", b'{"a":' * 33 + b"1" + b"}" * 33, ErrorCode.SESSION_NOT_JSON),
+        (b"v=0", b'{"a":' + b"[" * 32 + b"]" * 32 + b"}", ErrorCode.SESSION_NOT_JSON),
+        (b"v=0", b'{"a":' * 12_000, ErrorCode.SESSION_NOT_JSON),
     ],
 )
-def test_what_is_no_offer_is_refused_with_its_code(sdp: bytes, session: bytes | None, code: ErrorCode) -> None:
+def test_what_is_no_offer_is_refused_with_its_code(sdp: bytes, session: bytes | None, code: ErrorCode | None) -> None:
     assert code_of(sdp, session) is code
+
+
+def test_a_session_may_fill_its_64_kib() -> None:
+    session = json.dumps({"instructions": ""}).encode()
+    filled = session.replace(b'""', b'"%s"' % (b"a" * (MAX_SESSION_BYTES - len(session))))
+    assert len(filled) == MAX_SESSION_BYTES
+    assert code_of(b"v=0", filled) is None
 
 
 @given(st.binary(max_size=200), st.none() | st.binary(max_size=200))

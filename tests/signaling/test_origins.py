@@ -47,6 +47,26 @@ def test_everything_else_is_refused(origin: str) -> None:
     assert not POLICY.allows(origin, host="voice.example.com")
 
 
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://evil.example:28080", False),
+        ("http://localhost.evil.example:28080", False),
+        ("http://127.0.0.1.evil.example:28080", False),
+        ("http://127.0.0.1:28080", True),
+        ("http://[fe80::1]:28080", True),
+        ("http://localhost:28080", True),
+        ("http://app.example.com:28080", True),
+        ("https://voice.example.com", True),
+    ],
+)
+def test_a_name_that_anyone_could_point_here_is_not_the_page_itself(origin: str, allowed: bool) -> None:
+    host = origin.partition("://")[2]
+    assert OriginPolicy.parse(["https://app.example.com"]).allows(origin, host=host) is allowed
+    assert POLICY.allows(origin, host=host, reads=True)
+    assert not POLICY.allows(origin, host="other.example", reads=True) or allowed
+
+
 def test_everyone_is_allowed_only_when_that_is_written_out() -> None:
     assert OriginPolicy.parse(["*"]).allows("https://anyone.example", host="voice.example.com")
     assert not OriginPolicy.parse([]).allows("https://anyone.example", host="voice.example.com")

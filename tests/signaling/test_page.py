@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from antiphon_signaling.errors import EndReason
 from antiphon_signaling.page_files import read_page
+from antiphon_wire.control import EndReason
 from signaling_site import site
 
 HERE = Path(__file__).parent

@@ -103,9 +103,9 @@ async def test_a_full_pool_counts_down_and_tries_again_by_itself(tmp_path: Path)
 
 async def test_a_refusal_shows_the_services_own_sentence(tmp_path: Path) -> None:
     async with site(tmp_path, 1) as here, page_at(here.url, GRANTED, MICROPHONE) as page:
-        here.pods[0].failure = refusal(502, "backend_unreachable", "The agent at 192.0.2.9 does not answer.")
+        here.pods[0].failure = refusal(400, "offer_without_opus", "The audio line offers no Opus.")
         await page.locator("#talk").click()
-        await says(page, "The agent at 192.0.2.9 does not answer.", label="Try again")
+        await says(page, "The audio line offers no Opus.", label="Try again")
 
 
 async def test_a_service_that_went_away_is_named_as_such(tmp_path: Path) -> None:
@@ -196,6 +196,7 @@ async def test_space_held_is_push_to_talk_and_mute_is_a_button(tmp_path: Path) -
         mute = page.get_by_role("button", name="Mute microphone")
         await mute.click()
         await expect(mute).to_have_attribute("aria-pressed", "true")
+        await expect(mute).to_have_text("Unmute microphone")
         await microphone_becomes(page, open_now=False)
         await page.locator("#talk").focus()
         await page.keyboard.press("Enter")

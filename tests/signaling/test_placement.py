@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from antiphon_signaling.capacity import CapacityBook
 from antiphon_signaling.errors import ErrorCode, RefusedError
-from antiphon_signaling.placement import Candidate, Outcome, exhausted, order, pool_for
+from antiphon_signaling.placement import Candidate, Outcome, exhausted, meaning, order, pool_for
 from antiphon_wire import Pool
+from antiphon_wire.control import ControlErrorCode
 
 POOLS = (Pool("agents", ("parrot", "owl"), default=True), Pool("slow", ("tortoise",), default=False))
 
@@ -47,14 +48,26 @@ def test_a_burst_spreads_over_all_but_the_fullest_pod() -> None:
         ([Outcome.UNREACHABLE], ErrorCode.NO_TRANSCEIVER, 2, "has 1 pod, none of which answers"),
         ([Outcome.DRAINING, Outcome.UNREACHABLE], ErrorCode.DRAINING, 2, "are being replaced"),
         ([Outcome.FULL, Outcome.DRAINING, Outcome.UNREACHABLE], ErrorCode.NO_CAPACITY, 4, "(2 pods asked)"),
+        ([Outcome.FAULTY, Outcome.FULL], ErrorCode.NO_CAPACITY, 4, "(2 pods asked)"),
+        ([Outcome.FAULTY, Outcome.DRAINING, Outcome.NOT_READY], ErrorCode.DRAINING, 2, "are being replaced"),
+        ([Outcome.NOT_READY, Outcome.FAULTY], ErrorCode.NO_TRANSCEIVER, 2, "has 2 pods, none of which is ready"),
+        ([Outcome.FAULTY, Outcome.UNREACHABLE], ErrorCode.TRANSCEIVER_FAILED, None, "that signaling understands"),
     ],
 )
 def test_the_refusal_names_what_is_wrong_with_the_pool(
-    outcomes: list[Outcome], code: ErrorCode, retry_after_s: int, says: str
+    outcomes: list[Outcome], code: ErrorCode, retry_after_s: int | None, says: str
 ) -> None:
     refusal = exhausted("agents", outcomes)
     assert (refusal.code, refusal.retry_after_s) == (code, retry_after_s)
     assert says in refusal.message
+
+
+def test_every_refusal_of_a_pod_means_something_and_the_callers_faults_keep_their_code() -> None:
+    for code in ControlErrorCode:
+        meant = meaning(code)
+        about_the_call = code.startswith("offer_") or code is ControlErrorCode.BACKEND_UNREACHABLE
+        assert (isinstance(meant, ErrorCode) and meant.value == code.value) == about_the_call, code
+        assert isinstance(meant, Outcome) != about_the_call, code
 
 
 @pytest.mark.parametrize(("model", "pool"), [(None, "agents"), ("owl", "agents"), ("tortoise", "slow")])

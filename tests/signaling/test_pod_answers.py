@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon_signaling import pod_answers
-from antiphon_signaling.errors import EndReason, ErrorCode
 from antiphon_signaling.pod_answers import PodAnswerError, PodRefusal
+from antiphon_wire.control import ControlErrorCode, EndReason
 
 CALL = {"pod": "t0", "state": "ended", "reason": "consent_lost", "age_s": 4, "stats": {"loss": 0.1}}
 
@@ -31,7 +31,7 @@ def test_a_draining_pod_has_no_room_whatever_it_counts() -> None:
 
 def test_a_refusal_keeps_the_pods_code_and_sentence() -> None:
     body = b'{"error": {"code": "offer_without_opus", "message": "add opus"}, "free": 3}'
-    assert pod_answers.refusal(body) == PodRefusal(ErrorCode.OFFER_WITHOUT_OPUS, "add opus")
+    assert pod_answers.refusal(body) == PodRefusal(ControlErrorCode.OFFER_WITHOUT_OPUS, "add opus")
 
 
 MEMBERS = st.sampled_from(["error", "code", "free", "draining", "stats", "timings_ms"])

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from fake_pod import OFFER
-from signaling_site import SDP, Site, site
+from signaling_site import SDP, Site, site, until
 
 CALLS = "/v1/realtime/calls"
 APP = "https://app.example.com"
@@ -83,6 +83,29 @@ async def test_every_refusal_has_openais_shape_and_a_request_id(
         assert here.pods[0].offers == []
 
 
+@pytest.mark.parametrize("path", ["/", "/page/style.css", "/page/config.json", "/livez", "/readyz", "/metrics"])
+async def test_head_says_what_get_would_say(tmp_path: Path, path: str) -> None:
+    async with site(tmp_path, 60) as here:
+        got, head = await here.http.get(path), await here.http.head(path)
+        assert (head.status_code, got.status_code, head.content) == (200, 200, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
+        assert int(head.headers["content-length"]) > 0
+        # The connection is still in step.
+        assert (await here.http.head(CALLS)).status_code == 405
+        assert (await here.http.get("/livez")).text == "ok\n"
+
+
+@pytest.mark.parametrize("charset", ["idna", "punycode", "undefined", "utf-16", "no-such"])
+async def test_a_multipart_body_in_another_charset_than_utf_8_is_refused(tmp_path: Path, charset: str) -> None:
+    async with site(tmp_path, 60) as here:
+        for name, status in ((charset, 415), ("UTF-8", 201)):
+            body = f'--X\r\ncontent-disposition: form-data; name="sdp"\r\n\r\n{OFFER}\r\n--X--\r\n'
+            media_type = f"multipart/form-data; boundary=X; charset={name}"
+            answer = await here.http.post(CALLS, content=body, headers={"content-type": media_type})
+            assert answer.status_code == status
+            assert status == 201 or answer.json()["error"]["code"] == "unsupported_media_type"
+
+
 async def test_a_session_that_is_no_json_is_refused(tmp_path: Path) -> None:
     async with site(tmp_path, 60) as here:
         answer = await here.http.post(CALLS, files={"sdp": (None, OFFER), "session": (None, "{")})
@@ -143,6 +166,38 @@ async def test_a_body_that_trickles_is_given_up(tmp_path: Path) -> None:
         assert (status, error["code"]) == (408, "offer_too_slow")
         # The service goes on.
         assert (await here.http.post(CALLS, content=OFFER, headers=SDP)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"GET /livez HTTP/1.1\r\nHost: a\r\n", b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"],
+    ids=["nothing", "half a head", "a whole head, then half of one"],
+)
+async def test_a_head_that_trickles_is_given_up(tmp_path: Path, said: bytes) -> None:
+    async with site(tmp_path, 60, ANTIPHON_OFFER_TIMEOUT_S="0.2") as here:
+        url = urlsplit(here.url)
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        try:
+            writer.write(said)
+            if said.endswith(b"\r\n\r\n"):
+                assert (await reader.readuntil(b"ok\n")).startswith(b"HTTP/1.1 200")
+                writer.write(b"GET /li")
+            async with asyncio.timeout(5):
+                assert await reader.read() == b""
+        finally:
+            writer.close()
+
+
+async def test_an_answer_that_takes_longer_than_a_head_may_is_still_given(tmp_path: Path) -> None:
+    async with site(tmp_path, 60, ANTIPHON_OFFER_TIMEOUT_S="0.2") as here:
+        here.pods[0].gate.clear()
+        placing = asyncio.create_task(here.http.post(CALLS, content=OFFER, headers=SDP))
+        await until(lambda: bool(here.pods[0].offers))
+        reader, writer = await asyncio.open_connection(urlsplit(here.url).hostname, urlsplit(here.url).port)
+        assert await asyncio.wait_for(reader.read(), 5) == b""  # as much time has passed as a head may take
+        writer.close()
+        here.pods[0].gate.set()
+        assert (await placing).status_code == 201
 
 
 async def test_the_log_tells_each_call_once_and_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -107,7 +107,7 @@ async def wait_until_refused(url: str) -> None:
         while True:
             try:
                 await http.get(f"{url}/livez", headers={"connection": "close"})
-            except httpx.ConnectError:
+            except (httpx.NetworkError, httpx.RemoteProtocolError):  # refused, or reset where it was still in the queue
                 return
 
 

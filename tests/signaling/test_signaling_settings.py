@@ -26,6 +26,7 @@ def test_the_defaults_serve_on_loopback_without_tls_and_allow_no_foreign_origin(
         ({"ANTIPHON_TLS_CERT_FILE": "/tls/cert.pem"}, "ANTIPHON_TLS_KEY_FILE"),
         ({"ANTIPHON_TLS_KEY_FILE": "/tls/key.pem"}, "ANTIPHON_TLS_CERT_FILE"),
         ({"ANTIPHON_OFFER_TIMEOUT_S": "soon"}, "ANTIPHON_OFFER_TIMEOUT_S"),
+        ({"ANTIPHON_LONGEST_CALL_S": "1814401"}, "ANTIPHON_LONGEST_CALL_S"),
         ({"ANTIPHON_LOG_LEVEL": "loud"}, "ANTIPHON_LOG_LEVEL"),
     ],
 )

@@ -83,7 +83,7 @@ async def site(folder: Path, *capacities: int, kind: type[FakePod] = FakePod, **
         settings = Settings.from_env(environment(folder, **env))
         app = await stack.enter_async_context(running_app(settings, TOKEN))
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        server = http_server(app, None)
+        server = http_server(app, None, head_within_s=settings.offer_timeout_s)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:

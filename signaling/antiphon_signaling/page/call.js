@@ -3,6 +3,7 @@
 const SLOW_AFTER_MS = 2000;
 const NO_ANSWER_AFTER_MS = 10000;
 const ASK_EVERY_MS = 1000;
+const ANSWER_WITHIN_MS = 3000;
 
 export class Call {
   constructor({ model, on }) {
@@ -27,7 +28,7 @@ export class Call {
     this.audio = pc.addTransceiver("audio", { direction: "sendrecv" });
     this.channel = pc.createDataChannel("oai-events");
     this.channel.onmessage = ({ data }) => this.on("message", { data });
-    this.channel.onclose = () => this.#askWhy();
+    this.channel.onclose = () => this.#channelClosed();
     pc.ontrack = ({ track }) => {
       this.remote.addTrack(track);
       track.onunmute = () => this.#mark("audio");
@@ -132,6 +133,20 @@ export class Call {
     }
   }
 
+  // A closed channel and a service that twice says nothing of the call: both are gone, long before ICE notices.
+  async #channelClosed() {
+    let silences = 0;
+    for (let asked = 0; asked < 2 && !this.closed; asked++) {
+      if (asked > 0) await new Promise((resolve) => this.#after(ASK_EVERY_MS, resolve));
+      const told = await this.#ask();
+      if (told === "ended") return;
+      if (told === "silent") silences++;
+    }
+    if (this.closed) return;
+    if (silences === 2) this.on("ended", {});
+    else this.#askWhy();
+  }
+
   // The browser only sees silence; the service knows whether the call is over, and why.
   async #askWhy() {
     if (this.#asking || this.closed) return;
@@ -143,15 +158,20 @@ export class Call {
   }
 
   async #ended() {
-    if (!this.#path) return false;
+    return (await this.#ask()) === "ended";
+  }
+
+  // What the service knows of the call: "ended" (and then it was told), "live", or "silent".
+  async #ask() {
+    if (!this.#path) return "live";
     try {
-      const response = await fetch(this.#path, { cache: "no-store" });
-      if (response.status !== 410 && response.status !== 404) return false;
+      const response = await fetch(this.#path, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+      if (response.status !== 410 && response.status !== 404) return response.ok ? "live" : "silent";
       const { error } = await response.json();
       if (!this.closed) this.on("ended", { reason: error?.code, message: error?.message });
-      return true;
+      return "ended";
     } catch {
-      return false;
+      return "silent";
     }
   }
 

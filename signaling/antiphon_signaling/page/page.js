@@ -224,6 +224,7 @@ function show() {
   if (find("status").textContent !== said) find("status").textContent = said;
   find("mute").hidden = !isLive(state);
   find("mute").setAttribute("aria-pressed", String(muted));
+  find("mute").textContent = muted ? "Unmute microphone" : "Mute microphone";
   find("keys").hidden = state === "insecure";
   if (!isBusy()) connectedAt = 0;
   else if (!drawing) drawLevels();

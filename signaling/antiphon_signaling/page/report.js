@@ -143,8 +143,8 @@ export class Report {
       const ms = took[at];
       const shown = ms !== null && !(stage === "audio" && late);
       const now = ms === null && took.slice(0, at).every((t) => t !== null);
-      const absent = late && stage === "audio" ? "later" : now && this.#state === "failed" ? "failed" : "–";
-      row.querySelector(".ms").textContent = shown ? `${whole(ms)} ms` : absent;
+      const absent = now && this.#state === "failed" ? "failed" : "–";
+      row.querySelector(".ms").textContent = ms === null ? absent : `${whole(ms)} ms`;
       const bar = row.querySelector(".bar");
       bar.style.marginLeft = `${(100 * sum) / scale}%`;
       bar.style.width = shown ? `max(3px, ${(100 * ms) / scale}%)` : "0";
