@@ -23,7 +23,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert str(settings.hop_address) == "127.0.0.1:7200"
     assert settings.backend.kind is BackendKind.ECHO
     assert settings.backend.connect_timeout_s == 5.0
-    assert (settings.capacity, settings.setup_window_s, settings.consent_s) == (60, 60.0, 30.0)
+    assert (settings.capacity, settings.setup_window_s, settings.consent_s) == (60, 15.0, 30.0)
     assert (settings.longest_call_s, settings.drain_deadline_s) == (3600, 30.0)
 
 

@@ -49,20 +49,21 @@ class Conversation:
         self._said = 0
         self.malformed = 0
 
-    def server_event(self, text: str, events: BackendEvents) -> None:
+    def server_event(self, text: str, events: BackendEvents) -> bool:
+        """Whether it went on to the client, which costs more than all else that is done with it."""
         try:
             event = parse_server_event(text)
         except EventError as error:
             self.malformed += 1
             logger.debug("a message of the backend is no event: %s", error)
-            return
+            return False
         match event:
             case AudioDelta():
                 self._play(event, events)
-                return
+                return False
             case ErrorReported(about_us=True):
                 logger.warning("the backend refused an event of ours: %s", event.message[:200])
-                return
+                return False
             case AudioDone(item_id) if item_id == self._open_item:
                 self._open_item = ""
             case SpeechStarted() if self._interrupts:
@@ -72,6 +73,7 @@ class Conversation:
             case _:
                 pass
         events.send_event(text)
+        return True
 
     def client_event(self, text: str, events: BackendEvents) -> None:
         try:
