@@ -19,8 +19,10 @@ _FRAME = opus_packet.CLOCK_RATE // 50
 _PAUSE_AFTER_S = 0.040
 """A packet that is 20 ms late is nothing; one that is 40 ms late in a pause is the pause going on."""
 
+_FASTEST_CLOCK = opus_packet.CLOCK_RATE * 1.001
+"""Sound cards are up to 0.1 % fast, which in a long call is more than any slack."""
 _SLACK = opus_packet.CLOCK_RATE
-"""The sound of a call may be this much longer than the call: who begins late or has a fast clock loses nothing."""
+"""The sound of a call may be this much longer than the call: who begins late loses nothing."""
 _MOST_AT_ONCE = 2 * opus_packet.CLOCK_RATE
 """After a stall; a backend that is slow is not given more either (outbox.py)."""
 
@@ -36,7 +38,7 @@ class Uplink:
         self._decoder = decoder
         self._sample_rate = sample_rate
         self._buffer = GapBuffer()
-        self._allowance = Allowance(rate=opus_packet.CLOCK_RATE, most=_MOST_AT_ONCE, first=_SLACK)
+        self._allowance = Allowance(rate=_FASTEST_CLOCK, most=_MOST_AT_ONCE, first=_SLACK)
         self._expected_timestamp = 0
         self._pausing = False
         self._heard_at = 0.0
