@@ -76,7 +76,8 @@ def _plan(request: UpRequest, environ: Mapping[str, str], first_port: int) -> Lo
     file = request.file or _quickstart()
     manifests = _read_manifests(file)
     agent = None if options.backend_url else find_agent(request.agent, manifests, file.parent)
-    workers = options.workers or manifests.relay.workers or min(MOST_WORKERS, len(os.sched_getaffinity(0)))
+    stated = manifests.relay.spec.workload.workers_per_pod
+    workers = options.workers or stated or min(MOST_WORKERS, len(os.sched_getaffinity(0)))
     transceivers = sum(replicas(pool, options) for pool in manifests.pools)
     ports = _internal_ports(first_port, workers, transceivers)
     return LocalPlan(

@@ -63,7 +63,7 @@ def test_where_a_pools_calls_go(options: UpOptions, agent: Agent | None, expecte
 def test_options_win_over_manifests_and_manifests_over_defaults() -> None:
     text = (EXAMPLES / "quickstart.yaml").read_text()
     manifests = parse_manifests(
-        text.replace("spec: {}", "spec: {exposure: {port: 4000}, advertisedAddresses: [{ip: 203.0.113.7}]}")
+        text.replace("spec: {}", "spec: {exposure: {port: 4000}, publicAddresses: [{ip: 203.0.113.7}]}")
     )
     assert udp_port(QUICKSTART, UpOptions()) == 3478
     assert udp_port(manifests, UpOptions()) == 4000

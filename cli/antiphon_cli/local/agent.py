@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from antiphon_cli.local.plan import Agent
+from antiphon_cli.local.plan import Agent, stated_url
 from antiphon_cli.manifests import Manifests
 
 PROGRAMS = ("agent.py", "main.py", "parrot.py")
@@ -23,7 +23,8 @@ def find_agent(wanted: str | None, manifests: Manifests, beside: Path) -> Agent 
     if wanted is not None:
         return Agent(_program(Path(wanted)).resolve(), None)
     for pool in manifests.pools:
-        host = urlsplit(pool.backend_url).hostname if pool.backend_url else None
+        url = stated_url(pool)
+        host = urlsplit(url).hostname if url else None
         if host and "." not in host and (beside / host).is_dir():
             return Agent(_program(beside / host).resolve(), host)
     return None

@@ -10,7 +10,6 @@ from antiphon_cli.local.addresses import LOOPBACK
 from antiphon_cli.local.environment import (
     RELAY_GRACE_S,
     Variables,
-    drain_deadline_s,
     relay_variables,
     signaling_variables,
     transceiver_variables,
@@ -63,7 +62,10 @@ class Children:
     def _transceiver(self, pod: TransceiverPlan, pods: Pods) -> Child:
         backend = "echo" if pod.backend_url is None else pod.backend_url
         told = RunningChild(
-            f"transceiver {pod.name}", "transceiver", f"pool {pod.pool.name}, {backend}", f"http://{pod.address}"
+            f"transceiver {pod.name}",
+            "transceiver",
+            f"pool {pod.pool.metadata.name}, {backend}",
+            f"http://{pod.address}",
         )
 
         def prepare() -> Launch:
@@ -77,7 +79,7 @@ class Children:
             log=self._state.log_of(pod.name),
             prepare=prepare,
             ready=lambda: self._probes.is_ready(told.url),
-            stop_timeout_s=drain_deadline_s(pod) + STOP_SLACK_S,
+            stop_timeout_s=pod.drain_deadline_s + STOP_SLACK_S,
             after_ready=lambda: pods.ready(pod),
             after_end=lambda: pods.ended(pod),
             alive=lambda: self._probes.liveness(told.url),

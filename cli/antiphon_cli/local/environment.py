@@ -10,10 +10,10 @@ from antiphon_cli.local.plan import LocalPlan, TransceiverPlan
 from antiphon_cli.local.state_dir import StateDir
 from antiphon_wire.environment import Address
 
-DRAIN_DEADLINE_S = 5
-"""Ctrl-C waits so long for live calls, unless the pool's manifest says otherwise."""
 RELAY_GRACE_S = 1
 """The relay stops last, when no call is left that could need it."""
+MOST_FLOWS = 1 << 24
+"""That a relay takes for all its workers."""
 
 Variables = dict[str, str]
 
@@ -33,8 +33,7 @@ def signaling_variables(plan: LocalPlan, state: StateDir) -> Variables:
 
 
 def relay_variables(plan: LocalPlan, state: StateDir) -> Variables:
-    relay = plan.manifests.relay
-    max_flows = relay.max_flows * plan.workers if relay.max_flows else None
+    limits = plan.manifests.relay.spec.limits
     return {
         **_shared(plan, state),
         "ANTIPHON_HTTP_ADDRESS": str(Address(LOOPBACK, plan.ports.relay_http)),
@@ -43,16 +42,16 @@ def relay_variables(plan: LocalPlan, state: StateDir) -> Variables:
         "ANTIPHON_WORKERS": str(plan.workers),
         "ANTIPHON_DRAIN_S": str(RELAY_GRACE_S),
         "ANTIPHON_GRACE_S": str(RELAY_GRACE_S),
-        **_set("ANTIPHON_MAX_FLOWS", max_flows),
-        **_set("ANTIPHON_FLOW_IDLE_S", relay.flow_idle_s),
-        **_set("ANTIPHON_NEW_FLOWS_PER_PREFIX", relay.new_flows_per_prefix),
+        "ANTIPHON_MAX_FLOWS": str(min(limits.max_flows_per_worker * plan.workers, MOST_FLOWS)),
+        "ANTIPHON_FLOW_IDLE_S": str(limits.flow_idle_timeout_seconds),
+        "ANTIPHON_NEW_FLOWS_PER_PREFIX": str(limits.new_flows_per_second_per_prefix),
     }
 
 
 def transceiver_variables(
     plan: LocalPlan, transceiver: TransceiverPlan, state: StateDir, first_route: int, backend_key: Path | None
 ) -> Variables:
-    pool = transceiver.pool
+    pool = transceiver.pool.spec
     variables = {
         **_shared(plan, state),
         "ANTIPHON_POD": transceiver.name,
@@ -62,19 +61,16 @@ def transceiver_variables(
         "ANTIPHON_VIP": plan.relay_address,
         "ANTIPHON_CONTROL_TOKEN_FILE": str(state.control_token),
         "ANTIPHON_BACKEND": "echo" if transceiver.backend_url is None else "realtime",
-        "ANTIPHON_DRAIN_DEADLINE_S": str(drain_deadline_s(transceiver)),
-        **_set("ANTIPHON_CAPACITY", pool.capacity),
-        **_set("ANTIPHON_BACKEND_CONNECT_TIMEOUT_S", pool.connect_timeout_s),
+        "ANTIPHON_DRAIN_DEADLINE_S": str(transceiver.drain_deadline_s),
+        "ANTIPHON_CAPACITY": str(pool.sessions_per_pod),
     }
+    if pool.backend.realtime is not None:
+        variables["ANTIPHON_BACKEND_CONNECT_TIMEOUT_S"] = str(pool.backend.realtime.connect_timeout_seconds)
     if transceiver.backend_url is not None:
         variables["ANTIPHON_BACKEND_URL"] = transceiver.backend_url
         if backend_key is not None:
             variables["ANTIPHON_BACKEND_KEY_FILE"] = str(backend_key)
     return variables
-
-
-def drain_deadline_s(transceiver: TransceiverPlan) -> int:
-    return transceiver.pool.drain_deadline_s or DRAIN_DEADLINE_S
 
 
 def inherited(environ: Mapping[str, str], secret_names: set[str]) -> Variables:
@@ -83,12 +79,11 @@ def inherited(environ: Mapping[str, str], secret_names: set[str]) -> Variables:
 
 
 def _shared(plan: LocalPlan, state: StateDir) -> Variables:
-    variables = {"ANTIPHON_KEYS_FILE": str(state.keys), "ANTIPHON_ROUTES_FILE": str(state.routes)}
-    variables |= _set("ANTIPHON_LONGEST_CALL_S", plan.longest_call_s)
+    variables = {
+        "ANTIPHON_KEYS_FILE": str(state.keys),
+        "ANTIPHON_ROUTES_FILE": str(state.routes),
+        "ANTIPHON_LONGEST_CALL_S": str(plan.longest_call_s),
+    }
     if plan.options.redis_url is not None:
         variables["ANTIPHON_REDIS_URL"] = plan.options.redis_url
     return variables
-
-
-def _set(name: str, value: int | None) -> Variables:
-    return {} if value is None else {name: str(value)}

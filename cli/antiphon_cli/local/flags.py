@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from antiphon_cli.ip_literal import is_ip_literal
 from antiphon_cli.local.plan import UpOptions
-from antiphon_cli.manifests import is_websocket_url
 
 ORIGINS_VARIABLE = "ANTIPHON_ALLOWED_ORIGINS"
 
@@ -24,7 +23,7 @@ def inherited_problems(environ: Mapping[str, str]) -> list[str]:
 
 def flag_problems(options: UpOptions) -> list[str]:
     found = []
-    if options.backend_url is not None and not is_websocket_url(options.backend_url):
+    if options.backend_url is not None and not _is_websocket_url(options.backend_url):
         found.append(f"--backend {options.backend_url}: must start with 'ws://' or 'wss://' and name a host")
     if options.redis_url is not None and not _is_redis_url(options.redis_url):
         # Not repeated: it may hold a password.
@@ -54,6 +53,11 @@ def _is_origin(text: str) -> bool:
         return False
     bare = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
     return parts.scheme in ("http", "https") and bool(parts.hostname) and bare and " " not in text
+
+
+def _is_websocket_url(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("ws", "wss") and bool(parts.hostname)
 
 
 def _is_redis_url(url: str) -> bool:

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 from antiphon_cli.local.addresses import LOOPBACK, is_loopback
 from antiphon_cli.local.routes import LocalRoutes
-from antiphon_cli.manifests import Manifests, TransceiverPool
+from antiphon_cli.manifests import Manifests
+from antiphon_crds.transceiver_pool import TransceiverPool
 from antiphon_wire import Pool, Relay
 from antiphon_wire.environment import Address
 
-DEFAULT_UDP_PORT = 3478
 DEFAULT_HTTP_PORT = 8080
+DRAIN_DEADLINE_S = 5
+"""Ctrl-C waits so long for live calls, unless the pool's manifest says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class TransceiverPlan:
     pool: TransceiverPool
     port: int
     backend_url: str | None
+    drain_deadline_s: int = DRAIN_DEADLINE_S
 
     @property
     def address(self) -> str:
@@ -90,36 +93,38 @@ class LocalPlan:
         return str(Address(self.vip, self.udp_port))
 
     @property
-    def longest_call_s(self) -> int | None:
-        """Of all pools, where any says one: relay and signaling check tickets of them all."""
-        return max((pool.longest_call_s for pool in self.manifests.pools if pool.longest_call_s), default=None)
+    def longest_call_s(self) -> int:
+        """Of all pools: relay and signaling check tickets of them all."""
+        return max(pool.spec.session.max_duration_seconds for pool in self.manifests.pools)
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:
         own = (self.talk_url,) if self.options.lan else ()
         local = ("http://localhost:*", "http://127.0.0.1:*")
-        return (*local, *own, *self.manifests.relay.allowed_origins, *self.options.allowed_origins)
+        return (*local, *own, *self.manifests.relay.spec.signaling.allowed_origins, *self.options.allowed_origins)
 
     def first_routes(self) -> LocalRoutes:
         pools = self.manifests.pools
         return LocalRoutes(
-            cluster_id=self.manifests.relay.cluster_id,
+            cluster_id=self.manifests.relay.spec.cluster_id,
             relay=Relay("relay-0", str(Address(LOOPBACK, self.ports.relay_hop)), self.workers),
-            pools=tuple(Pool(pool.name, pool.models, default=index == 0) for index, pool in enumerate(pools)),
+            pools=tuple(
+                Pool(pool.metadata.name, pool.spec.models, default=index == 0) for index, pool in enumerate(pools)
+            ),
         )
 
 
 def udp_port(manifests: Manifests, options: UpOptions) -> int:
-    return options.port or manifests.relay.port or DEFAULT_UDP_PORT
+    return options.port or manifests.relay.spec.exposure.port
 
 
 def vip(manifests: Manifests, options: UpOptions, default_route: str) -> str:
-    advertised = manifests.relay.advertised
-    return options.vip or (advertised[0] if advertised else default_route)
+    stated = manifests.relay.spec.public_addresses
+    return options.vip or (stated[0].ip if stated else default_route)
 
 
 def replicas(pool: TransceiverPool, options: UpOptions) -> int:
-    return options.transceivers or pool.replicas
+    return options.transceivers or pool.spec.replicas
 
 
 def transceiver_plans(
@@ -127,20 +132,36 @@ def transceiver_plans(
 ) -> tuple[TransceiverPlan, ...]:
     pools = [pool for pool in manifests.pools for _ in range(replicas(pool, options))]
     return tuple(
-        TransceiverPlan(f"t{index}", pool, port, backend_url(pool, options, agent, ports.agent))
+        TransceiverPlan(
+            f"t{index}",
+            pool,
+            port,
+            backend_url(pool, options, agent, ports.agent),
+            drain_deadline_s(pool, manifests),
+        )
         for index, (pool, port) in enumerate(zip(pools, ports.transceivers, strict=True))
     )
+
+
+def drain_deadline_s(pool: TransceiverPool, manifests: Manifests) -> int:
+    return pool.spec.drain.deadline_seconds if pool.metadata.name in manifests.with_drain_deadline else DRAIN_DEADLINE_S
+
+
+def stated_url(pool: TransceiverPool) -> str | None:
+    """The backend that the manifest names; None: the pool echoes."""
+    return pool.spec.backend.realtime.url if pool.spec.backend.realtime else None
 
 
 def backend_url(pool: TransceiverPool, options: UpOptions, agent: Agent | None, agent_port: int) -> str | None:
     """Where the pool's calls go: --backend, else the agent that runs here, else what the manifest says."""
     if options.backend_url is not None:
         return options.backend_url
-    if pool.backend_url is None or agent is None:
-        return pool.backend_url
-    parts = urlsplit(pool.backend_url)
+    stated = stated_url(pool)
+    if stated is None or agent is None:
+        return stated
+    parts = urlsplit(stated)
     if agent.host_name not in (None, parts.hostname):
-        return pool.backend_url
+        return stated
     return urlunsplit(("ws", str(Address(LOOPBACK, agent_port)), parts.path, parts.query, ""))
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from antiphon_cli.local.plan import LocalPlan, TransceiverPlan
 from antiphon_wire import MINT_SLACK_S, Block, BlockState
-from antiphon_wire.environment import DEFAULT_LONGEST_CALL_S
 
 
 class Pods:
@@ -16,7 +15,7 @@ class Pods:
     def __init__(self, plan: LocalPlan, publish: Callable[[str], None]) -> None:
         self._publish = publish
         self._routes = plan.first_routes()
-        self._kept_s = (plan.longest_call_s or DEFAULT_LONGEST_CALL_S) + MINT_SLACK_S
+        self._kept_s = plan.longest_call_s + MINT_SLACK_S
         self._blocks: dict[str, Block] = {}
         self._live: dict[str, int] = {}
         for pod in plan.transceivers:
@@ -58,7 +57,7 @@ class Pods:
         block = Block(
             first=self._routes.unused_block(),
             pod=pod.name,
-            pool=pod.pool.name,
+            pool=pod.pool.metadata.name,
             state=BlockState.ACTIVE,
             hop=pod.address,
             control=pod.address,
