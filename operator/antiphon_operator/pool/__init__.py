@@ -1,0 +1,1 @@
+"""The pods of a TransceiverPool: how many, which ones go, and what the pool's status says. Pure."""

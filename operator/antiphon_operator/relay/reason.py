@@ -1,0 +1,62 @@
+"""The reasons of a VoiceRelay's conditions: a closed list, which docs and alerts may rely on."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AddressReason(StrEnum):
+    """AddressAssigned."""
+
+    CONFIGURED = "Configured"
+    """spec.publicAddresses."""
+    LOAD_BALANCER_READY = "LoadBalancerReady"
+    ADDRESS_PENDING = "AddressPending"
+    ADDRESS_REQUIRED = "AddressRequired"
+
+
+class ResolvedReason(StrEnum):
+    """AddressResolved."""
+
+    RESOLVED = "Resolved"
+    NO_HOST_NAME = "NoHostName"
+    LOOKUP_PENDING = "LookupPending"
+    LOOKUP_FAILED = "LookupFailed"
+
+
+class PodsReason(StrEnum):
+    """RelaysAvailable and SignalingAvailable."""
+
+    ALL_AVAILABLE = "AllAvailable"
+    SOME_UNAVAILABLE = "SomeUnavailable"
+    NONE_AVAILABLE = "NoneAvailable"
+    UNSCHEDULABLE = "Unschedulable"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    SECRET_MISSING = "SecretMissing"  # noqa: S105  # a word, not a secret
+    CRASH_LOOPING = "CrashLooping"
+    POD_SECURITY_FORBIDDEN = "PodSecurityForbidden"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    PODS_REFUSED = "PodsRefused"
+
+
+class KeysReason(StrEnum):
+    """KeysSynced."""
+
+    IN_STEP = "InStep"
+    ROTATION_HELD = "RotationHeld"
+    REMADE = "Remade"
+
+
+class RoutesReason(StrEnum):
+    """RoutesPublished."""
+
+    UP_TO_DATE = "UpToDate"
+    LAGGING = "Lagging"
+    NO_POOLS = "NoPools"
+
+
+class ProgressReason(StrEnum):
+    """Reconciling and Stalled, where no other condition's reason says it."""
+
+    ROLLING_OUT = "RollingOut"
+    WRITE_REFUSED = "WriteRefused"

@@ -1,0 +1,26 @@
+"""A namespace of the strictest Pod Security level on a real API server that knows our kinds."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from custom_resources import Namespace, install_kinds
+from real_kubernetes.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster_with_kinds(api_cluster: Cluster) -> Cluster:
+    install_kinds(api_cluster)
+    return api_cluster
+
+
+@pytest.fixture
+def restricted(cluster_with_kinds: Cluster) -> Iterator[Namespace]:
+    name = f"relay-{uuid4().hex[:8]}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    cluster_with_kinds.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    try:
+        yield Namespace(cluster_with_kinds, name)
+    finally:
+        cluster_with_kinds.kubectl("delete", "namespace", name, "--wait=false")

@@ -1,0 +1,217 @@
+"""A fleet's whole plan: births and departures round by round, strays, orphans, and what it costs."""
+
+import random
+import time
+from dataclasses import replace
+
+from antiphon_operator.actions import Create, Delete, Patch, Plan, Replace, Subresource
+from antiphon_operator.conditions import find
+from antiphon_operator.observed import Fleet, ObservedPool, Refusal, TableBlockState
+from antiphon_operator.parsing.route_tables import read_route_table
+from antiphon_operator.plan import plan, plan_orphan
+from antiphon_wire import Pool
+from simulated_cluster import SimulatedCluster
+from transceiver_pools import (
+    block,
+    failed,
+    fleet,
+    load,
+    name,
+    pod,
+    pool_of,
+    reservation,
+    settled,
+    starting,
+    table,
+    transceiver_pool,
+)
+from voice_relays import NOW, at
+
+
+def planned(seen: Fleet, now: float = NOW) -> Plan:
+    return plan(seen, now, random.Random(7))
+
+
+def created(decided: Plan) -> list[object]:
+    return [at(action.manifest, "metadata", "name") for action in decided.pods if isinstance(action, Create)]
+
+
+def deleted(decided: Plan) -> list[str]:
+    return [action.name for action in decided.pods if isinstance(action, Delete)]
+
+
+def opened(decided: Plan) -> list[str]:
+    return [one.name for one in decided.pods if isinstance(one, Patch) and one.subresource is Subresource.STATUS]
+
+
+def states(decided: Plan) -> dict[str, TableBlockState]:
+    """Of the tables that are written."""
+    manifests = [action.manifest for action in decided.tables if isinstance(action, Create | Replace)]
+    return {one.pod: one.state for manifest in manifests for one in read_route_table(manifest).blocks}
+
+
+def test_a_missing_pod_gets_a_reservation_first() -> None:
+    decided = planned(settled(pod(1), pool=pool_of(3)))
+    assert created(decided) == []
+    assert sorted(states(decided).values()) == ["Active", "Reserved", "Reserved"]
+
+
+def test_a_reservation_that_is_stored_gets_its_pod() -> None:
+    seen = fleet(ObservedPool(pool_of(2), {}, (pod(1),)), tables=(table(block(pod(1)), reservation(2)),))
+    assert created(planned(seen)) == [name(2)]
+
+
+def test_no_pod_is_made_that_is_wanted_no_more_and_its_reservation_goes() -> None:
+    seen = fleet(ObservedPool(pool_of(1), {}, (pod(1),)), tables=(table(block(pod(1)), reservation(2)),))
+    decided = planned(seen)
+    assert created(decided) == []
+    assert states(decided) == {name(1): TableBlockState.ACTIVE}
+
+
+def test_a_pod_that_serves_is_entered_into_the_table_and_then_its_gate_opens() -> None:
+    waiting = pod(1, ready=False, routes_published=False)
+    before = fleet(ObservedPool(pool_of(1), {}, (waiting,)), tables=(table(reservation(1)),))
+    decided = planned(before)
+    assert (states(decided), opened(decided)) == ({name(1): TableBlockState.ACTIVE}, [])
+    after = fleet(ObservedPool(pool_of(1), {}, (waiting,)), tables=(table(block(waiting)),))
+    assert opened(planned(after)) == [name(1)]
+
+
+def test_a_pod_leaves_the_table_and_is_then_deleted() -> None:
+    busy, idle = pod(1, load=load(4)), pod(2)
+    decided = planned(settled(busy, idle, pool=pool_of(1)))
+    assert (states(decided)[name(2)], deleted(decided)) == (TableBlockState.DRAINING, [])
+    taken_out = table(block(busy), block(idle, TableBlockState.DRAINING))
+    decided = planned(fleet(ObservedPool(pool_of(1), {}, (busy, idle)), tables=(taken_out,)))
+    assert deleted(decided) == [name(2)]
+    assert states(decided).get(name(2), TableBlockState.DRAINING) is TableBlockState.DRAINING
+
+
+def test_rounds_that_decide_write_shard_0_so_that_two_of_them_conflict() -> None:
+    agents, vip = (Pool("agents", (), default=True),), ("203.0.113.7:3478",)
+    shards = (
+        table(block(pod(1)), shards=2, pools=agents, vip=vip),
+        table(block(pod(2)), shard=1, shards=2),
+    )
+    pods = (pod(1, load=load(5)), pod(2, load=load(1)))
+
+    def rewritten(wanted: int) -> list[object]:
+        decided = planned(fleet(ObservedPool(pool_of(wanted), {}, pods), tables=shards))
+        return [at(action.manifest, "metadata", "name") for action in decided.tables if isinstance(action, Replace)]
+
+    assert rewritten(1) == ["edge-0", "edge-1"]
+    assert rewritten(2) == []
+    assert rewritten(3) == ["edge-0"]
+
+
+def test_a_pod_whose_departure_was_called_off_takes_calls_again() -> None:
+    taken_out = table(block(pod(1)), block(pod(2), TableBlockState.DRAINING))
+    decided = planned(fleet(ObservedPool(pool_of(2), {}, (pod(1), pod(2))), tables=(taken_out,)))
+    assert (states(decided)[name(2)], deleted(decided)) == (TableBlockState.ACTIVE, [])
+
+
+def test_a_pod_is_deleted_by_its_uid() -> None:
+    taken_out = table(block(pod(1)), block(pod(2), TableBlockState.DRAINING))
+    decided = planned(fleet(ObservedPool(pool_of(1), {}, (pod(1), pod(2))), tables=(taken_out,)))
+    assert Delete("v1", "Pod", "voice", name(2), "uid-2") in decided.pods
+
+
+def test_a_pod_that_failed_after_long_service_is_deleted_and_replaced_and_it_is_said() -> None:
+    dead = replace(failed(2, born=NOW - 7200, ended=NOW - 1), routes_published=True)
+    seen = fleet(ObservedPool(pool_of(2), {}, (pod(1), dead)), tables=(table(block(pod(1)), block(dead)),))
+    decided = planned(seen)
+    assert deleted(decided) == [name(2)]
+    assert sorted(states(decided).values()) == ["Active", "Lost", "Reserved"]
+    assert [(event.reason, event.message) for event in decided.events if "agents" in event.name] == [
+        ("PodReplaced", f"{name(2)} failed (Error, exit code 2)")
+    ]
+
+
+def test_a_pod_that_failed_soon_is_kept_and_replaced_after_a_while() -> None:
+    dead = failed(2, born=NOW - 5, ended=NOW - 1)
+    seen = fleet(ObservedPool(pool_of(2), {}, (pod(1), dead)), tables=(table(block(pod(1)), reservation(2)),))
+    decided = planned(seen)
+    assert (deleted(decided), created(decided)) == ([], [])
+    assert decided.requeue_after_s == 9
+    assert sorted(states(planned(seen, NOW + 9)).values()) == ["Active", "Reserved", "Reserved"]
+
+
+def test_a_pod_of_a_pool_that_is_gone_drains_and_keeps_its_block() -> None:
+    seen = fleet(tables=(table(block(pod(1)), reservation(2)),), stray_pods=(pod(1),))
+    decided = planned(seen)
+    assert states(decided) == {name(1): TableBlockState.DRAINING}
+    assert (created(decided), deleted(decided)) == ([], [])
+
+
+def test_a_pool_whose_relay_is_missing_says_so_and_its_pods_go_on() -> None:
+    decided = plan_orphan(ObservedPool(transceiver_pool(), {}, (pod(1),)), NOW)
+    assert decided == Plan(statuses=decided.statuses)
+    (patch,) = decided.statuses
+    assert isinstance(patch, Patch)
+    status = patch.body["status"]
+    assert isinstance(status, dict)
+    assert find(status, "Ready") == {
+        "type": "Ready",
+        "status": "False",
+        "reason": "RelayMissing",
+        "message": "there is no VoiceRelay edge in namespace voice",
+        "observedGeneration": 2,
+        "lastTransitionTime": "2026-11-21T02:00:00Z",
+    }
+    assert plan_orphan(ObservedPool(transceiver_pool(), status, (pod(1),)), NOW + 60) == Plan()
+
+
+def test_where_pods_are_refused_one_is_tried_again() -> None:
+    waiting = table(reservation(1), reservation(2), reservation(3))
+    refusal = Refusal("Pod", name(1), 403, "exceeded quota: compute")
+    seen = fleet(ObservedPool(pool_of(3), {}, ()), tables=(waiting,), refusals=(refusal,))
+    decided = planned(seen)
+    assert created(decided) == [name(1)]
+    assert decided.requeue_after_s is not None
+    assert decided.requeue_after_s <= 10
+
+
+def test_while_the_clusters_addresses_are_not_known_no_pod_is_made() -> None:
+    seen = replace(fleet(ObservedPool(pool_of(2), {}, ()), tables=(table(reservation(1)),)), children={})
+    decided = planned(seen)
+    assert created(decided) == []
+    assert states(decided) == {name(1): TableBlockState.RESERVED}
+
+
+def test_a_fleet_that_is_as_wanted_is_left_alone() -> None:
+    cluster = SimulatedCluster({"agents": pool_of(3)})
+    rng = random.Random(1)
+    for _ in range(12):
+        cluster.carry_out(plan(cluster.view(), cluster.now, rng))
+        cluster.tick()
+    decided = plan(cluster.view(), cluster.now, rng)
+    assert decided == Plan(requeue_after_s=decided.requeue_after_s)
+    assert len(cluster.serving()) == 3
+
+
+def test_pods_and_rounds_grow_no_faster_than_the_pool() -> None:
+    """1,000 pods: as many writes each as one has, and a round's time is printed."""
+    cluster = SimulatedCluster({"agents": pool_of(1000)})
+    rng = random.Random(1)
+    slowest = 0.0
+    for _ in range(12):
+        seen = cluster.view()
+        began = time.process_time()
+        decided = plan(seen, cluster.now, rng)
+        slowest = max(slowest, time.process_time() - began)
+        cluster.carry_out(decided)
+        cluster.tick()
+    print(f"slowest of 12 plans for 1,000 pods: {slowest * 1000:.1f} ms; {cluster.writes / 1000:.3f} writes a pod")
+    assert len(cluster.serving()) == 1000
+    assert cluster.writes < 2_100
+
+
+def test_the_secrets_and_route_ids_are_drawn_from_the_given_dice() -> None:
+    seen = fleet(ObservedPool(pool_of(3), {}, ()))
+    assert plan(seen, NOW, random.Random(1)) == plan(seen, NOW, random.Random(1))
+    assert plan(seen, NOW, random.Random(1)) != plan(seen, NOW, random.Random(2))
+
+
+def test_a_pod_that_starts_is_waited_for() -> None:
+    seen = settled(pod(1), starting(2), pool=pool_of(2))
+    assert created(planned(seen)) == deleted(planned(seen)) == opened(planned(seen)) == []
