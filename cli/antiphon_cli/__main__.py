@@ -11,12 +11,15 @@ from typing import Any
 
 import click
 
+from antiphon_cli.cluster.scope import Scope
 from antiphon_cli.local.own_command import DEFAULT_STATE_DIR
 from antiphon_cli.version import version
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 SECONDS = click.FloatRange(0, 86_400)
 FOLDER = click.Path(path_type=Path, file_okay=False)
+CONTEXT_HELP = "Context of the kubeconfig (default: its current one)."
+NAMESPACE_HELP = "Namespace (default: the context's)."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -27,6 +30,7 @@ def cli() -> None:
     \b
       antiphon up                            run everything on this machine, then open the page it names
       antiphon call http://127.0.0.1:8080    place a real call and measure it
+      antiphon doctor -n voice               check a cluster
     """
 
 
@@ -113,15 +117,69 @@ def call(**given: Any) -> None:
     sys.exit(place(CallRequest(as_json=as_json, **given)))
 
 
-@cli.command(short_help="Show what `antiphon up` runs.")
+@cli.command(short_help="Show what `antiphon up`, or a cluster, runs.")
 @click.option(
     "--state-dir", type=FOLDER, default=DEFAULT_STATE_DIR, show_default=True, help="Of the `antiphon up` to ask."
 )
-def status(state_dir: Path) -> None:
-    """Ask every part that `antiphon up` runs with this state folder whether it is ready. Exit code 1: one is not."""
+@click.option("--cluster", is_flag=True, help="The cluster, whatever runs here.")
+@click.option("--context", metavar="NAME", help=CONTEXT_HELP)
+@click.option("-n", "--namespace", metavar="NAME", help=NAMESPACE_HELP)
+@click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def status(environ: Mapping[str, str], /, **given: Any) -> None:
+    """Show what runs, what is wrong, and where to look.
+
+    Where `antiphon up` runs with the state folder, that is shown: every part is asked whether it is ready. Otherwise,
+    or with --cluster, --context, -n or -A, the cluster of the kubeconfig (KUBECONFIG, else ~/.kube/config, else the
+    pod's own service account) is: VoiceRelays, pools, their pods with calls and capacity, and the operator.
+
+    Exit codes: 0 everything is ready, 1 something is not, or nothing is there.
+    """
+    from antiphon_cli.status import StatusRequest
     from antiphon_cli.status import status as show
 
-    sys.exit(show(state_dir))
+    scope = _scope(given["context"], given["namespace"], all_namespaces=given["all_namespaces"])
+    cluster = given["cluster"] or scope != Scope()
+    as_json = given["output"] == "json"
+    sys.exit(show(StatusRequest(given["state_dir"], scope, cluster=cluster, as_json=as_json), environ))
+
+
+@cli.command(short_help="Check a cluster: what is wrong, and what to do.")
+@click.option("--pre", is_flag=True, help="What can be checked before anything is installed.")
+@click.option(
+    "--only", multiple=True, metavar="CHECK", help="A code such as AP401, or a group such as udp; repeatable."
+)
+@click.option("--signaling", "signaling_url", metavar="URL", help="Where AP401 calls (default: by the API server).")
+@click.option("--context", metavar="NAME", help=CONTEXT_HELP)
+@click.option("-n", "--namespace", metavar="NAME", help=NAMESPACE_HELP)
+@click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def doctor(environ: Mapping[str, str], /, **given: Any) -> None:
+    """Check a cluster, each check under a code that docs/doctor.md describes.
+
+    Nothing is changed. AP401 places one real call to each VoiceRelay that can take it: its HTTP part through the API
+    server, its UDP part from here. What you may not read is skipped, and said.
+
+    \b
+    Before an installation:      antiphon doctor --pre -n voice
+    Only the way of packets:     antiphon doctor --only udp -n voice
+
+    Exit codes: 0 nothing failed, 1 something did, 2 a wrong option.
+    """
+    from antiphon_cli.doctor.examination import DoctorRequest
+    from antiphon_cli.doctor.examination import doctor as examine
+
+    scope = _scope(given["context"], given["namespace"], all_namespaces=given["all_namespaces"])
+    request = DoctorRequest(
+        scope=scope,
+        only=given["only"],
+        before_install=given["pre"],
+        signaling_url=given["signaling_url"],
+        as_json=given["output"] == "json",
+    )
+    sys.exit(examine(request, environ))
 
 
 @cli.command(short_help="Decode a routing ticket (a server-side ICE ufrag).")
@@ -147,6 +205,12 @@ def ticket(ufrag: str, keys: Path, longest_s: int, skew_s: int, output: str) -> 
         sys.exit(1)
     print(json.dumps(reading.document(), indent=1) if output == "json" else "\n".join(reading.lines(now)))
     sys.exit(0 if reading.refusal is None else 1)
+
+
+def _scope(context: str | None, namespace: str | None, *, all_namespaces: bool) -> Scope:
+    if namespace and all_namespaces:
+        raise click.UsageError("-n and -A exclude each other")
+    return Scope(context, namespace, all_namespaces=all_namespaces)
 
 
 def main() -> None:

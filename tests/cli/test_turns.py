@@ -74,6 +74,13 @@ def test_jitter_follows_the_rfc() -> None:
     assert reception.jitter_ms == pytest.approx(1.0)
 
 
+def test_the_longest_gap_is_that_of_arrivals() -> None:
+    reception = Reception(1, 0)
+    for sequence, arrived_s in ((0, 0.0), (1, 0.02), (2, 0.54), (3, 0.55)):
+        reception.packet(sequence=sequence, timestamp=sequence * 960, arrived_s=arrived_s)
+    assert reception.longest_gap_ms == pytest.approx(520)
+
+
 def test_the_recording_is_laid_out_by_timestamps_whatever_the_order() -> None:
     recording = Recording(longest_s=1)
     ones, twos = np.ones(960, dtype=np.int16), np.full(960, 2, dtype=np.int16)

@@ -190,6 +190,7 @@ class _Call:
             packets_received=reception.received if reception else 0,
             packets_lost=reception.lost if reception else 0,
             jitter_ms=reception.jitter_ms if reception else 0.0,
+            longest_gap_ms=reception.longest_gap_ms if reception else 0.0,
             lost_on_the_way_up=media.lost_on_the_way_up,
         )
         self._report = replace(self._report, quality=quality)

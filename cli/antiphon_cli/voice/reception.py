@@ -14,6 +14,8 @@ class Reception:
         self._received = 0
         self._jitter = 0.0
         self._transit: float | None = None
+        self._arrived_s: float | None = None
+        self._longest_gap_s = 0.0
         self._expected_before = self._received_before = 0
 
     def packet(self, *, sequence: int, timestamp: int, arrived_s: float) -> None:
@@ -21,6 +23,9 @@ class Reception:
         if 0 < ahead < 0x8000:
             self._highest += ahead
         self._received += 1
+        if self._arrived_s is not None:
+            self._longest_gap_s = max(self._longest_gap_s, arrived_s - self._arrived_s)
+        self._arrived_s = arrived_s
         transit = arrived_s * CLOCK_RATE - timestamp
         if self._transit is not None:
             # Timestamps are modulo 2^32: a wrap between two packets is not jitter.
@@ -49,6 +54,11 @@ class Reception:
     @property
     def jitter_ms(self) -> float:
         return self._jitter * 1000 / CLOCK_RATE
+
+    @property
+    def longest_gap_ms(self) -> float:
+        """Between two packets that arrived one after the other, whatever their sequence numbers."""
+        return self._longest_gap_s * 1000
 
     @property
     def highest_sequence(self) -> int:

@@ -47,6 +47,8 @@ class Quality:
     packets_received: int = 0
     packets_lost: int = 0
     jitter_ms: float = 0.0
+    longest_gap_ms: float = 0.0
+    """Between two packets of the answer's stream; 20 ms and a little where nothing went wrong."""
     lost_on_the_way_up: float | None = None
     """Fraction, as the other side's receiver reports said; None: it sent none."""
 
@@ -101,6 +103,7 @@ class CallReport:
             "loss_up": self.quality.lost_on_the_way_up,
             "loss_down": self.quality.lost_on_the_way_down,
             "jitter_ms": _rounded(self.quality.jitter_ms),
+            "longest_gap_ms": _rounded(self.quality.longest_gap_ms),
             "events": list(self.events),
             "recording": None if self.recording is None else str(self.recording),
         }

@@ -1,0 +1,1 @@
+"""A cluster as `antiphon status` and `antiphon doctor` see it: read over its API server, into plain values."""
