@@ -8,8 +8,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 
-def health_app(*, alive: Callable[[], bool], ready: Callable[[], bool], collector: Collector) -> web.Application:
-    """Readiness depends on nothing shared: it is the switch that moves live flows."""
+def health_app(*, alive: Callable[[], bool], lacks: Callable[[], str | None], collector: Collector) -> web.Application:
+    """`lacks` says why the relay is not ready, if it is not."""
     registry = CollectorRegistry()
     registry.register(collector)
 
@@ -17,7 +17,8 @@ def health_app(*, alive: Callable[[], bool], ready: Callable[[], bool], collecto
         return web.Response(text="alive\n") if alive() else web.Response(status=503, text="a worker is stuck\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(text="ready\n") if ready() else web.Response(status=503, text="draining\n")
+        why = lacks()
+        return web.Response(text="ready\n") if why is None else web.Response(status=503, text=f"{why}\n")
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,6 +1,6 @@
 """The relay's metrics, read from the workers' counters when somebody asks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -8,32 +8,55 @@ from prometheus_client.registry import Collector
 
 from antiphon_relay._extension import Relay, Traffic
 from antiphon_relay.flow_cache import FlowCache
-from antiphon_relay.route_watch import RouteWatch
+from antiphon_relay.packets import Packets
+from antiphon_wire.fleet_table import WatchState
+from antiphon_wire.table_source import TableSource
 
 
 @dataclass(frozen=True)
 class RelayCollector(Collector):
-    relay: Relay
-    routes: RouteWatch
-    cache: FlowCache | None
+    packets: Callable[[], Packets | None]
+    """None: before the first table."""
+    tables: TableSource
     max_flows: int
 
     def collect(self) -> Iterable[Metric]:
-        traffic = self.relay.traffic()
-        yield from packets(traffic)
-        yield from hop_datagrams(traffic)
-        yield gauge("flows", "Flows in the map.", self.relay.flows())
-        yield gauge("flows_limit", "The most that the map takes.", self.max_flows)
-        yield counter("flows_expired", "Flows that ended by idleness.", traffic.flows_expired)
-        yield counter("flows_restored", "Flows taken from the flow cache.", traffic.flows_restored)
-        yield gauge("route_table_generation", "Of the table in force.", self.routes.table.generation)
-        yield gauge("route_table_age_seconds", "Since the table in force was taken.", self.routes.table_age_s)
-        yield counter("route_tables_held", "Changes of the table that were not taken.", self.routes.held)
-        if self.cache is not None:
-            yield from flow_cache(self.cache, traffic)
+        packets = self.packets()
+        if packets is not None:
+            yield from flows(packets.relay, self.max_flows)
+        if packets is not None and packets.cache is not None:
+            yield from flow_cache(packets.cache, packets.relay.traffic())
+        yield from route_table(self.tables)
 
 
-def packets(traffic: Traffic) -> Iterable[Metric]:
+def flows(relay: Relay, max_flows: int) -> Iterable[Metric]:
+    traffic = relay.traffic()
+    yield from forwarding(traffic)
+    yield from hop_datagrams(traffic)
+    yield gauge("flows", "Flows in the map.", relay.flows())
+    yield gauge("flows_limit", "The most that the map takes.", max_flows)
+    yield counter("flows_expired", "Flows that ended by idleness.", traffic.flows_expired)
+    yield counter("flows_restored", "Flows taken from the flow cache.", traffic.flows_restored)
+
+
+def route_table(tables: TableSource) -> Iterable[Metric]:
+    generation = 0 if tables.current is None else tables.current.routes.generation
+    yield gauge("route_table_generation", "Of the table in force; 0: none yet.", generation)
+    yield gauge("route_table_age_seconds", "Since the table in force was taken.", tables.age_s)
+    yield counter("route_tables_held", "Changes of the table that were not taken.", tables.refused)
+    if tables.watch is not None:
+        yield from route_watch(tables.watch)
+
+
+def route_watch(watch: WatchState) -> Iterable[Metric]:
+    yield gauge("route_watch_age_seconds", "Since the API server last said anything.", watch.age_s)
+    troubles = labelled("route_watch_interruptions", "Of the watch of route tables, by their reason.", "reason")
+    for trouble, times in watch.troubles.items():
+        troubles.add_metric([trouble], times)
+    yield troubles
+
+
+def forwarding(traffic: Traffic) -> Iterable[Metric]:
     received = labelled("received_packets", "Client packets by direction.", "direction")
     received.add_metric(["uplink"], traffic.uplink_received)
     received.add_metric(["downlink"], traffic.downlink_received)

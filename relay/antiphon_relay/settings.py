@@ -8,12 +8,13 @@ from typing import Self
 from antiphon_relay._extension import MAX_LISTEN
 from antiphon_wire.environment import Address, Environment, SettingError
 from antiphon_wire.logs import LEVELS
+from antiphon_wire.table_setting import TableSetting, table_setting
 
 
 @dataclass(frozen=True)
 class Settings:
     keys_file: Path
-    routes_file: Path
+    tables: TableSetting
     http: Address
     """Health and metrics."""
     listen: tuple[Address, ...]
@@ -43,7 +44,7 @@ class Settings:
         env = Environment(variables)
         return cls(
             keys_file=env.path("ANTIPHON_KEYS_FILE"),
-            routes_file=env.path("ANTIPHON_ROUTES_FILE"),
+            tables=table_setting(variables),
             http=env.address("ANTIPHON_HTTP_ADDRESS"),
             listen=listen_of(env),
             hop=env.address("ANTIPHON_HOP_ADDRESS", default="127.0.0.1:7100"),

@@ -8,11 +8,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
 
 from antiphon_signaling.accept_failures import AcceptFailures
 from antiphon_signaling.app import running_app
+from antiphon_signaling.ending import Ending
 from antiphon_signaling.http_server import http_server
+from antiphon_signaling.metrics import Metrics
 from antiphon_signaling.settings import Settings
 from antiphon_wire.control import read_control_token
 from antiphon_wire.environment import SettingError
@@ -30,26 +31,26 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201 - before there is a log
         return 2
     configure_logs("signaling", settings.log_level)
-    # uvicorn stops in order on these signals and raises them once more for whoever was there before it: for us, who
-    # only remember one that comes before uvicorn listens.
-    asked_to_stop: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _: asked_to_stop.append(received))
-    asyncio.run(_serve(settings, token, listener, asked_to_stop))
+    asyncio.run(_serve(settings, token, listener))
     logger.info("stopped")
     return 0
 
 
-async def _serve(settings: Settings, token: str, listener: socket.socket, asked_to_stop: Sequence[int]) -> None:
+async def _serve(settings: Settings, token: str, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(AcceptFailures(loop.time))
-    async with running_app(settings, token) as app:
-        server = http_server(app, settings.tls, head_within_s=settings.offer_timeout_s)
+    ending = Ending()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.tell)
+    metrics = Metrics()
+    async with running_app(settings, token, metrics, ending) as app:
+        server = http_server(app, settings, metrics)
         scheme = "https" if settings.tls else "http"
         host, port = listener.getsockname()[:2]
         logger.info("listening", extra={"fields": {"url": f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"}})
-        server.should_exit = bool(asked_to_stop)
+        stopping = asyncio.create_task(ending.stop(server, settings.drain_s))
         await server.serve(sockets=[listener])
+        stopping.cancel()
 
 
 def _bind(settings: Settings) -> socket.socket:

@@ -93,7 +93,8 @@ class Calls:
     async def _try(self, candidate: Candidate, offer: Offer, pool: str, model: str) -> Created | Outcome:
         """One offer to one pod; raises when the fault is in the offer or behind every pod."""
         try:
-            answer = await self._pods.create(candidate.control, offer, model=model)
+            with self._book.offering(candidate.pod):
+                answer = await self._pods.create(candidate.control, offer, model=model)
         except PodUnreachableError:
             return self._passed_over(candidate, Outcome.UNREACHABLE)
         except PodFaultyError as error:

@@ -1,8 +1,10 @@
-"""What the pods said last about their room, pure."""
+"""What the pods said last about their room, and what was sent to them since, pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 FREE_UNKNOWN = 1
 """A pod that nobody has asked yet counts as having a little room: it is tried, but after those that said so."""
@@ -15,6 +17,7 @@ class CapacityBook:
 
     def __init__(self) -> None:
         self._free: dict[str, int] = {}
+        self._offered: Counter[str] = Counter()
 
     def heard(self, pod: str, free: int) -> None:
         self._free[pod] = max(0, free)
@@ -25,5 +28,16 @@ class CapacityBook:
     def keep_only(self, pods: Collection[str]) -> None:
         self._free = {pod: free for pod, free in self._free.items() if pod in pods}
 
+    @contextmanager
+    def offering(self, pod: str) -> Iterator[None]:
+        """While a pod has an offer that it has not answered, it has a place less than it said."""
+        self._offered[pod] += 1
+        try:
+            yield
+        finally:
+            self._offered[pod] -= 1
+            self._offered += Counter()  # forgets those at zero
+
     def free(self, pod: str) -> int:
-        return self._free.get(pod, FREE_UNKNOWN)
+        free = self._free.get(pod, FREE_UNKNOWN)
+        return free if free == FREE_UNREACHABLE else max(0, free - self._offered[pod])

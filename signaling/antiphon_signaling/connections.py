@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
+from enum import StrEnum
 
 MOST_CONNECTIONS = 800
 """Below the usual limit of 1,024 file descriptors, of which files and connections to pods need some."""
-MOST_PER_CLIENT = 200
-"""A browser opens six; offices and phone networks share addresses."""
+
+
+class Bound(StrEnum):
+    """Why a connection was not taken; a metric's label."""
+
+    ADDRESS = "address"
+    TOTAL = "total"
 
 
 class Connections:
-    def __init__(self, *, most: int = MOST_CONNECTIONS, most_per_client: int = MOST_PER_CLIENT) -> None:
+    def __init__(self, most_per_client: int, *, most: int = MOST_CONNECTIONS) -> None:
+        """A browser opens six; offices and phone networks share addresses, and a proxy's users its one."""
         self._most = most
         self._most_per_client = most_per_client
         self._open: Counter[str] = Counter()
 
-    def opened(self, client: str) -> bool:
-        """Counts the connection in, unless it is one too many."""
+    def opened(self, client: str) -> Bound | None:
+        """Counts the connection in; or says why it is one too many."""
         # A proxy on this machine brings everybody's connections from one address.
-        crowded = self._open[client] >= self._most_per_client and not _is_loopback(client)
-        if crowded or self._open.total() >= self._most:
+        if self._open[client] >= self._most_per_client and not _is_loopback(client):
+            return Bound.ADDRESS
+        if self._open.total() >= self._most:
             self._open += Counter()  # forgets those at zero
-            return False
+            return Bound.TOTAL
         self._open[client] += 1
-        return True
+        return None
 
     def closed(self, client: str | None) -> None:
         """`client` None: of a connection that was not counted in."""

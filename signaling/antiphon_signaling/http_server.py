@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from antiphon_signaling.connections import Connections
-from antiphon_signaling.settings import TlsFiles
+from antiphon_signaling.metrics import Metrics
+from antiphon_signaling.settings import Settings
 
 STOP_WITHIN_S = 10
 """For requests in flight when we are told to stop: a placement may take that long."""
@@ -20,7 +23,9 @@ BACKLOG = 128
 """asyncio accepts as many at one go, and tries them all again when file descriptors have run out."""
 
 
-def http_server(app: FastAPI, tls: TlsFiles | None, *, head_within_s: float) -> uvicorn.Server:
+def http_server(app: FastAPI, settings: Settings, metrics: Metrics) -> uvicorn.Server:
+    tls = settings.tls
+    connections = Connections(settings.connections_per_address)
     config = uvicorn.Config(
         app,
         access_log=False,
@@ -28,7 +33,7 @@ def http_server(app: FastAPI, tls: TlsFiles | None, *, head_within_s: float) -> 
         log_level="warning",
         lifespan="off",
         ws="none",
-        http=_bounded(head_within_s, Connections()),
+        http=_bounded(settings.offer_timeout_s, connections, metrics),
         backlog=BACKLOG,
         server_header=False,
         proxy_headers=False,
@@ -37,10 +42,17 @@ def http_server(app: FastAPI, tls: TlsFiles | None, *, head_within_s: float) -> 
         ssl_certfile=tls.cert if tls else None,
         ssl_keyfile=tls.key if tls else None,
     )
-    return uvicorn.Server(config)
+    return Server(config)
 
 
-def _bounded(within_s: float, connections: Connections) -> type[H11Protocol]:
+class Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are Ending's: uvicorn would stop listening at the first, before load balancers know of it."""
+        yield
+
+
+def _bounded(within_s: float, connections: Connections, metrics: Metrics) -> type[H11Protocol]:
     """uvicorn bounds an unfinished head's size (64 KiB) and the idle time between requests, but no head's time."""
 
     class Bounded(H11Protocol):
@@ -49,11 +61,12 @@ def _bounded(within_s: float, connections: Connections) -> type[H11Protocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base does
             super().connection_made(transport)
-            client = _host(self.client)
-            if connections.opened(client):
+            bound = connections.opened(client := _host(self.client))
+            if bound is None:
                 self._counted = client
                 self._watch()
             else:
+                metrics.connection_refused(bound)
                 transport.abort()
 
         def data_received(self, data: bytes) -> None:

@@ -10,9 +10,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from antiphon_signaling.connections import Bound
 from antiphon_signaling.errors import ErrorCode
 from antiphon_signaling.placement import Outcome
 from antiphon_wire.control import EndReason
+from antiphon_wire.table_source import TableSource
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SETUP_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -24,6 +26,9 @@ class WatchedFiles(Protocol):
 
     @property
     def generation(self) -> int: ...
+
+    @property
+    def tables(self) -> TableSource: ...
 
 
 class Metrics:
@@ -52,11 +57,19 @@ class Metrics:
         self._unreachable = Gauge(
             "antiphon_signaling_pods_unreachable", "Active pods that do not answer.", registry=self.registry
         )
+        self._connections_refused = Counter(
+            "antiphon_signaling_connections_refused",
+            "Connections beyond a bound: of one client address, or of all.",
+            ["bound"],
+            registry=self.registry,
+        )
         # A series that only appears with the first fault cannot be alerted on: rate() needs its zero.
         for code in (*ErrorCode, *EndReason):
             self._refused.labels(code.value)
         for outcome in Outcome:
             self._tries.labels(outcome.value)
+        for bound in Bound:
+            self._connections_refused.labels(bound.value)
 
     def created(self, pool: str, seconds: float) -> None:
         self._created.labels(pool).inc()
@@ -67,6 +80,9 @@ class Metrics:
 
     def tried(self, outcome: Outcome) -> None:
         self._tries.labels(outcome.value).inc()
+
+    def connection_refused(self, bound: Bound) -> None:
+        self._connections_refused.labels(bound.value).inc()
 
     def watch_files(self, files: WatchedFiles) -> None:
         self.registry.register(_FileCollector(files))
@@ -97,3 +113,8 @@ class _FileCollector(Collector):
         yield GaugeMetricFamily(
             "antiphon_signaling_table_generation", "Of the route table in force; 0: none.", self._files.generation
         )
+        watch = self._files.tables.watch
+        if watch is not None:
+            yield GaugeMetricFamily(
+                "antiphon_signaling_route_watch_age_seconds", "Since the API server last said anything.", watch.age_s
+            )

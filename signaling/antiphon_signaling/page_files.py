@@ -56,7 +56,7 @@ def page_router(files: Mapping[str, PageFile], routes: Routes, settings: Setting
     async def config() -> Response:
         pools = [{"name": p.name, "models": list(p.models), "default": p.default} for p in routes.table.pools]
         body = {
-            "vip": [str(address) for address in settings.vip],
+            "vip": [str(address) for address in settings.vip or routes.vip],
             "pools": pools,
             "version": version,
             "longest_call_s": settings.longest_call_s,

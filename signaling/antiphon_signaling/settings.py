@@ -9,6 +9,7 @@ from pathlib import Path
 from antiphon_signaling.origins import OriginPatternError, OriginPolicy
 from antiphon_wire.environment import Address, Environment, SettingError
 from antiphon_wire.logs import LEVELS
+from antiphon_wire.table_setting import ClusterTable, TableSetting, table_setting
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class TlsFiles:
 class Settings:
     keys_file: Path
     """The key ring: reads call ids."""
-    routes_file: Path
+    tables: TableSetting
     """The route table: which pods there are, and which of them take calls."""
     control_token_file: Path
     """The bearer token of the transceivers' control API."""
@@ -32,19 +33,24 @@ class Settings:
     allowed_origins: OriginPolicy
     """Web origins that may call the API beside the page's own."""
     vip: tuple[Address, ...]
-    """What answers name; only shown on the page, since transceivers write the answers."""
+    """What answers name; only shown on the page, since transceivers write the answers. Empty: the table has it."""
     longest_call_s: int
     """The page warns before it; transceivers enforce it."""
     offer_timeout_s: float
     """For a request's head, then for an offer's body: a phone sends its 2 KiB well within it, a slow-loris does not."""
+    drain_s: float
+    """After SIGTERM, served on while load balancers learn of it."""
+    connections_per_address: int
+    """A proxy in front counts as one address."""
     log_level: str
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
         env = Environment(environ)
+        tables = table_setting(environ)
         return cls(
             keys_file=env.path("ANTIPHON_KEYS_FILE"),
-            routes_file=env.path("ANTIPHON_ROUTES_FILE"),
+            tables=tables,
             control_token_file=env.path("ANTIPHON_CONTROL_TOKEN_FILE"),
             http_address=env.address("ANTIPHON_HTTP_ADDRESS", default="127.0.0.1:8080"),
             tls=_tls(env),
@@ -52,8 +58,17 @@ class Settings:
             vip=env.addresses("ANTIPHON_VIP", default=""),
             longest_call_s=env.longest_call_s(),
             offer_timeout_s=env.seconds("ANTIPHON_OFFER_TIMEOUT_S", default=5.0, minimum=0.1, maximum=60.0),
+            drain_s=env.seconds("ANTIPHON_DRAIN_S", default=_drain_s(tables), maximum=3600.0),
+            connections_per_address=env.integer(
+                "ANTIPHON_CONNECTIONS_PER_ADDRESS", default=200, minimum=1, maximum=1_000_000
+            ),
             log_level=env.choice("ANTIPHON_LOG_LEVEL", LEVELS, default="info"),
         )
+
+
+def _drain_s(tables: TableSetting) -> float:
+    """Outside of a cluster nobody has to learn of it."""
+    return 5.0 if isinstance(tables, ClusterTable) else 0.0
 
 
 def _origins(env: Environment) -> OriginPolicy:

@@ -47,9 +47,8 @@ async def test_a_person_talks_and_the_agent_answers(tmp_path: Path) -> None:
 async def test_three_calls_on_two_transceivers_each_hear_their_own_voice(tmp_path: Path) -> None:
     async with running(tmp_path, ["--transceivers", "2"]) as product, AsyncExitStack() as stack:
         people = {name: await stack.enter_async_context(caller(product.url, voice(name).path)) for name in NAMES}
-        for person in people.values():
-            await person.talk()
-            await person.connected(30)
+        await asyncio.gather(*(person.talk() for person in people.values()))
+        await asyncio.gather(*(person.connected(30) for person in people.values()))
         scores = await asyncio.gather(*(hears_itself(person, name, 60) for name, person in people.items()))
         for name, score in zip(people, scores, strict=True):
             assert_own_voice(score, name)

@@ -10,24 +10,24 @@ from urllib.parse import urlsplit
 import pytest
 
 from antiphon_signaling.accept_failures import AcceptFailures
-from antiphon_signaling.connections import MOST_CONNECTIONS, Connections
+from antiphon_signaling.connections import MOST_CONNECTIONS, Bound, Connections
 from signaling_site import site
 
 
 def test_one_client_may_open_its_share_and_again_when_it_closed_one() -> None:
-    connections = Connections(most=10, most_per_client=2)
-    assert [connections.opened("192.0.2.1") for _ in range(3)] == [True, True, False]
-    assert connections.opened("192.0.2.2")
+    connections = Connections(2, most=10)
+    assert [connections.opened("192.0.2.1") for _ in range(3)] == [None, None, Bound.ADDRESS]
+    assert connections.opened("192.0.2.2") is None
     connections.closed("192.0.2.1")
-    assert connections.opened("192.0.2.1")
+    assert connections.opened("192.0.2.1") is None
 
 
 def test_all_clients_together_have_a_bound_also_those_of_a_proxy_on_this_machine() -> None:
-    connections = Connections(most=3, most_per_client=1)
-    assert [connections.opened("127.0.0.1") for _ in range(4)] == [True, True, True, False]
-    assert not connections.opened("192.0.2.1")
+    connections = Connections(1, most=3)
+    assert [connections.opened("127.0.0.1") for _ in range(4)] == [None, None, None, Bound.TOTAL]
+    assert connections.opened("192.0.2.1") is Bound.TOTAL
     connections.closed("127.0.0.1")
-    assert connections.opened("192.0.2.1")
+    assert connections.opened("192.0.2.1") is None
 
 
 async def test_one_connection_too_many_is_closed_and_the_others_are_served(tmp_path: Path) -> None:
@@ -39,6 +39,7 @@ async def test_one_connection_too_many_is_closed_and_the_others_are_served(tmp_p
             closed = [asyncio.create_task(reader.read(1)) for reader, _ in held]
             done, _ = await asyncio.wait(closed, timeout=2, return_when=asyncio.FIRST_COMPLETED)
             assert done
+            assert await here.metric('antiphon_signaling_connections_refused_total{bound="total"}') >= 1
             assert (await here.http.get("/livez")).status_code == 200
         finally:
             for task in closed:

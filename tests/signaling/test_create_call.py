@@ -1,5 +1,6 @@
 """Creating calls over real HTTP: the service in this process, fake pods behind their real control API."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -73,6 +74,21 @@ async def test_calls_fill_the_pods_one_by_one_until_all_are_full(tmp_path: Path)
             }
         }
         assert await here.metric('antiphon_signaling_requests_refused_total{code="no_capacity"}') == 1
+
+
+async def test_offers_at_one_moment_spread_although_no_pod_has_answered_yet(tmp_path: Path) -> None:
+    async with site(tmp_path, 60, 60) as here:
+        # Both have said how much room they have.
+        while await here.metric('antiphon_signaling_free_calls{pool="agents"}') < 120:
+            continue
+        for pod in here.pods:
+            pod.gate.clear()
+        offers = [asyncio.create_task(here.http.post(CALLS, content=OFFER, headers=SDP)) for _ in range(6)]
+        await until(lambda: sum(len(pod.offers) for pod in here.pods) == 6)
+        for pod in here.pods:
+            pod.gate.set()
+        assert [answer.status_code for answer in await asyncio.gather(*offers)] == [201] * 6
+        assert [len(pod.offers) for pod in here.pods] == [3, 3]
 
 
 async def test_a_pod_that_filled_up_unseen_is_passed_over(tmp_path: Path) -> None:

@@ -93,3 +93,14 @@ def test_the_book_forgets_pods_that_left_the_table() -> None:
     assert (book.free("t0"), book.free("t1"), book.free("never asked")) == (5, -1, 1)
     book.keep_only({"t1"})
     assert (book.free("t0"), book.free("t1")) == (1, -1)
+
+
+def test_an_offer_that_is_not_answered_yet_takes_a_place_of_those_that_the_pod_said() -> None:
+    book = CapacityBook()
+    book.heard("t0", 5)
+    with book.offering("t0"), book.offering("t0"), book.offering("never asked"):
+        assert (book.free("t0"), book.free("never asked")) == (3, 0)
+    assert (book.free("t0"), book.free("never asked")) == (5, 1)
+    book.unreachable("t1")
+    with book.offering("t1"):
+        assert book.free("t1") == -1

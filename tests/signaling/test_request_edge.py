@@ -83,6 +83,23 @@ async def test_every_refusal_has_openais_shape_and_a_request_id(
         assert here.pods[0].offers == []
 
 
+@pytest.mark.parametrize(
+    ("request_line", "allow"),
+    [
+        (("GET", CALLS), "POST"),
+        (("DELETE", f"{CALLS}/rtc_x"), "GET, HEAD"),
+        (("GET", f"{CALLS}/rtc_x/hangup"), "POST"),
+        (("PUT", "/page/config.json"), "GET, HEAD"),
+    ],
+)
+async def test_a_method_that_is_not_answered_is_told_those_that_are(
+    tmp_path: Path, request_line: tuple[str, str], allow: str
+) -> None:
+    async with site(tmp_path, 60) as here:
+        answer = await here.http.request(*request_line)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allow)
+
+
 @pytest.mark.parametrize("path", ["/", "/page/style.css", "/page/config.json", "/livez", "/readyz", "/metrics"])
 async def test_head_says_what_get_would_say(tmp_path: Path, path: str) -> None:
     async with site(tmp_path, 60) as here:

@@ -17,6 +17,17 @@ def test_the_defaults_serve_on_loopback_without_tls_and_allow_no_foreign_origin(
     assert settings.vip == (Address("192.0.2.2", 3478),)
 
 
+def test_in_a_cluster_load_balancers_get_time_to_learn_of_the_end() -> None:
+    cluster = {
+        "ANTIPHON_ROUTES_FILE": "",
+        "ANTIPHON_ROUTE_TABLES": "voice/edge",
+        "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+    }
+    assert Settings.from_env(environment(Path("/run"), **cluster)).drain_s == 5.0
+    assert Settings.from_env(environment(Path("/run"), **cluster, ANTIPHON_DRAIN_S="1.5")).drain_s == 1.5
+    assert Settings.from_env(environment(Path("/run"))).drain_s == 0.0
+
+
 @pytest.mark.parametrize(
     ("variables", "names"),
     [
@@ -26,6 +37,9 @@ def test_the_defaults_serve_on_loopback_without_tls_and_allow_no_foreign_origin(
         ({"ANTIPHON_TLS_CERT_FILE": "/tls/cert.pem"}, "ANTIPHON_TLS_KEY_FILE"),
         ({"ANTIPHON_TLS_KEY_FILE": "/tls/key.pem"}, "ANTIPHON_TLS_CERT_FILE"),
         ({"ANTIPHON_OFFER_TIMEOUT_S": "soon"}, "ANTIPHON_OFFER_TIMEOUT_S"),
+        ({"ANTIPHON_ROUTES_FILE": ""}, "ANTIPHON_ROUTES_FILE"),
+        ({"ANTIPHON_DRAIN_S": "-1"}, "ANTIPHON_DRAIN_S"),
+        ({"ANTIPHON_CONNECTIONS_PER_ADDRESS": "0"}, "ANTIPHON_CONNECTIONS_PER_ADDRESS"),
         ({"ANTIPHON_LONGEST_CALL_S": "1814401"}, "ANTIPHON_LONGEST_CALL_S"),
         ({"ANTIPHON_LOG_LEVEL": "loud"}, "ANTIPHON_LOG_LEVEL"),
     ],

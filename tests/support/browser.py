@@ -2,7 +2,8 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+import shlex
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from playwright.async_api import Page, async_playwright
 
 from voices import RATE, Samples, resample
 
+CHROMIUM = Path("/usr/bin/chromium")
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -111,7 +113,9 @@ class Caller:
 
 
 @asynccontextmanager
-async def caller(url: str, microphone: Path, flags: tuple[str, ...] = ()) -> AsyncIterator[Caller]:
+async def caller(
+    url: str, microphone: Path, flags: tuple[str, ...] = (), program: Path = CHROMIUM
+) -> AsyncIterator[Caller]:
     """Chromium at `url`, whose microphone says the WAV file over and over."""
     fake = [
         "--use-fake-ui-for-media-stream",
@@ -119,10 +123,17 @@ async def caller(url: str, microphone: Path, flags: tuple[str, ...] = ()) -> Asy
         f"--use-file-for-fake-audio-capture={microphone}",
     ]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*QUIET, *fake, *flags])
+        browser = await playwright.chromium.launch(executable_path=program, args=[*QUIET, *fake, *flags])
         try:
             page = await browser.new_page()
             await page.goto(url)
             yield Caller(page)
         finally:
             await browser.close()
+
+
+def chromium_within(enter: Sequence[str], script: Path) -> Path:
+    """A program that starts Chromium by way of another command, such as one that enters a network namespace."""
+    script.write_text(f'#!/bin/sh\nexec {shlex.join([*enter, str(CHROMIUM)])} "$@"\n')
+    script.chmod(0o755)
+    return script

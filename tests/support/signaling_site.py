@@ -12,7 +12,9 @@ from pathlib import Path
 import httpx
 
 from antiphon_signaling.app import running_app
+from antiphon_signaling.ending import Ending
 from antiphon_signaling.http_server import http_server
+from antiphon_signaling.metrics import Metrics
 from antiphon_signaling.settings import Settings
 from antiphon_wire import KeyRing
 from fake_pod import TOKEN, FakePod, listening
@@ -81,9 +83,10 @@ async def site(folder: Path, *capacities: int, kind: type[FakePod] = FakePod, **
         ]
         write_table(folder, 1, pods, {pod.name: "Active" for pod in pods})
         settings = Settings.from_env(environment(folder, **env))
-        app = await stack.enter_async_context(running_app(settings, TOKEN))
+        metrics = Metrics()
+        app = await stack.enter_async_context(running_app(settings, TOKEN, metrics, Ending()))
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        server = http_server(app, None, head_within_s=settings.offer_timeout_s)
+        server = http_server(app, settings, metrics)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:

@@ -11,7 +11,6 @@ from antiphon_crds.overlay import Json
 from antiphon_crds.transceiver_pool import TransceiverPool
 from antiphon_operator.actions import Action, Apply, Create, Delete, Patch, Plan, Replace, Subresource
 from antiphon_operator.observed import (
-    BackendState,
     ChildKey,
     Fleet,
     Images,
@@ -24,6 +23,7 @@ from antiphon_operator.observed import (
 )
 from antiphon_operator.parsing.pods import read_pod
 from antiphon_operator.parsing.route_tables import read_route_table
+from antiphon_wire.control import BackendState
 from voice_relays import IMAGES, NOW, key_of, voice_relay
 
 ENDED = ("Failed", "Succeeded")

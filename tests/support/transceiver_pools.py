@@ -7,7 +7,6 @@ import yaml
 from antiphon_crds.overlay import Json
 from antiphon_crds.transceiver_pool import TransceiverPool
 from antiphon_operator.observed import (
-    BackendState,
     ChildKey,
     Fleet,
     Manifest,
@@ -22,6 +21,7 @@ from antiphon_operator.observed import (
 from antiphon_operator.pool.pods import pod_template
 from antiphon_operator.relay.families import Families
 from antiphon_operator.routes.route_ids import pod_name
+from antiphon_wire.control import BackendState
 from voice_relays import NOW, fleet_of, voice_relay
 
 ECHO = "{relayRef: {name: edge}, backend: {type: Echo}}"

@@ -64,6 +64,8 @@ async def service() -> AsyncIterator[Service]:
 @asynccontextmanager
 async def pod_with_service(folder: Path) -> AsyncIterator[tuple[Pod, Service]]:
     async with service() as backend:
-        variables = {"ANTIPHON_BACKEND": "realtime", "ANTIPHON_BACKEND_URL": backend.url}
+        # A probe would be one conversation more.
+        unprobed = {"ANTIPHON_BACKEND_PROBE_S": "0"}
+        variables = {"ANTIPHON_BACKEND": "realtime", "ANTIPHON_BACKEND_URL": backend.url, **unprobed}
         async with running_pod(folder, variables) as pod:
             yield pod, backend

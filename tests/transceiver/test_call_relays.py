@@ -18,7 +18,7 @@ async def test_a_relay_that_joins_the_table_is_served_within_moments(tmp_path: P
         async with connected(pod, Caller(newcomer.vip)) as conversation:
             await conversation.caller.speak(0.2, hertz=440)
             assert conversation.caller.heard
-        assert pod.logged("route table changed")
+        assert pod.logged("route table taken generation=2")
 
 
 async def test_sound_returns_through_the_relay_that_brought_the_last_authentic_packet(tmp_path: Path) -> None:
@@ -59,5 +59,5 @@ async def another_relay(pod: Pod) -> AsyncIterator[ClientRelay]:
     async with client_relay(pod.relay.ring) as other:
         other.transceiver = pod.relay.transceiver
         write_routes(pod.routes_file, pod.relay, other, generation=2)
-        await pod.until_logged("route table changed")
+        await pod.until_logged("route table taken generation=2")
         yield other

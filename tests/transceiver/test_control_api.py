@@ -81,7 +81,7 @@ async def test_a_body_of_another_form_is_refused(pod: Pod, body: object) -> None
 async def test_a_full_pod_says_so_and_has_room_again_after_a_hangup(pod: Pod) -> None:
     async with offered(pod) as one, offered(pod), offered(pod) as refused:
         assert (refused.reply.status, refused.reply.code, refused.reply.body["free"]) == (503, "no_capacity", 0)
-        capacity = {"pod": "t0", "capacity": 2, "live": 2, "free": 0, "draining": False}
+        capacity = {"pod": "t0", "capacity": 2, "live": 2, "free": 0, "draining": False, "backend": "Reachable"}
         assert (await pod.ask("GET", "/v1/capacity")).body == capacity
         await pod.ask("DELETE", f"/v1/calls/{one.call_id}")
         async with offered(pod) as welcome:
@@ -120,3 +120,12 @@ async def test_health_and_metrics_need_no_token_and_name_nobody(pod: Pod) -> Non
     assert str(ufrag.password) not in everything_said
     assert f":{conversation.caller.vip[1]}" not in exposition
     assert "_created" not in exposition
+    for sample in (
+        "media_surplus_packets_total 0.0",
+        "media_surplus_seconds_total 0.0",
+        "dtls_discarded_datagrams_total 0.0",
+        'backend_state{state="Reachable"} 1.0',
+        'backend_state{state="Unreachable"} 0.0',
+        "route_table_generation 1.0",
+    ):
+        assert f"antiphon_transceiver_{sample}\n" in exposition

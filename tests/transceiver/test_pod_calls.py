@@ -16,11 +16,11 @@ from antiphon_transceiver.dtls import Certificates
 from antiphon_transceiver.live_call import Surroundings
 from antiphon_transceiver.media import Pacer
 from antiphon_transceiver.metrics import Metrics
-from antiphon_transceiver.pod_calls import PodCalls, WatchedFiles
+from antiphon_transceiver.pod_calls import Followed, PodCalls
 from antiphon_transceiver.settings import Settings
 from antiphon_wire.control import EndReason
 from antiphon_wire.key_ring import KeyRing
-from antiphon_wire.route_table import RouteTable
+from antiphon_wire.table_source import FileTables
 from antiphon_wire.watched_file import WatchedFile
 from transceiver_offers import CHROMIUM
 from transceiver_process import TOKEN, environment
@@ -60,11 +60,11 @@ def pod_calls(folder: Path, places: Places, metrics: Metrics, variables: Mapping
     (folder / "keys.json").write_text(KeyRing.generate_json(int(time.time())))
     (folder / "routes.json").write_text(TABLE)
     settings = Settings.from_env(environment(folder) | dict(variables))
-    files = WatchedFiles(
-        WatchedFile(settings.keys_file, KeyRing.from_json), WatchedFile(settings.routes_file, RouteTable.from_json)
-    )
+    tables = FileTables(folder / "routes.json")
+    tables.load()
+    followed = Followed(WatchedFile(settings.keys_file, KeyRing.from_json), tables)
     endpoint = cast(Endpoint, places)
-    return PodCalls(settings, files, Surroundings(endpoint, Certificates(), Pacer(), 60), metrics)
+    return PodCalls(settings, followed, Surroundings(endpoint, Certificates(), Pacer(), 60), metrics)
 
 
 async def test_a_call_that_could_not_be_made_gives_everything_back(tmp_path: Path) -> None:

@@ -41,11 +41,23 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         ("ANTIPHON_LONGEST_CALL_S", "1814401"),
         ("ANTIPHON_LONGEST_CALL_S", "0.5"),
         ("ANTIPHON_KEYS_FILE", ""),
+        ("ANTIPHON_ROUTES_FILE", ""),
+        ("ANTIPHON_BACKEND_PROBE_S", "-1"),
     ],
 )
 def test_a_wrong_value_is_named_with_an_example(variable: str, value: str) -> None:
     with pytest.raises(SettingError, match=rf"^{variable} .*for example {variable}="):
         Settings.from_env(LEAST | {variable: value})
+
+
+def test_in_a_cluster_the_tables_name_the_public_address_unless_a_variable_does() -> None:
+    cluster = {
+        "ANTIPHON_ROUTES_FILE": "",
+        "ANTIPHON_ROUTE_TABLES": "voice/edge",
+        "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+    }
+    assert Settings.from_env(LEAST | cluster | {"ANTIPHON_VIP": ""}).vip == ()
+    assert Settings.from_env(LEAST | cluster).vip == (Address("192.0.2.2", 3478), Address("2001:db8::1", 3478))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,23 @@ def test_an_address_is_read_as_it_was_written(address: Address) -> None:
     assert Address.parse(str(address)) == address
 
 
+def test_one_of_our_own_may_be_written_as_kubernetes_puts_a_pods_address_before_a_port() -> None:
+    env = Environment(
+        {"X": "fd00:10:244::7:7100", "Y": "10.244.0.7:7100", "Z": "[fd00::7]:7100", "LIST": "fd00::7:7100"}
+    )
+    assert env.address("X") == Address("fd00:10:244::7", 7100)
+    assert env.address("Y") == Address("10.244.0.7", 7100)
+    assert env.address("Z") == Address("fd00::7", 7100)
+    # A list is written by people, who may forget a port.
+    with pytest.raises(SettingError, match="must be an IP address and a port"):
+        env.addresses("LIST")
+
+
+@given(st.builds(Address, st.ip_addresses().map(str), st.integers(0, 65535)))
+def test_with_or_without_brackets_it_is_the_same_address(address: Address) -> None:
+    assert Address.parse_own(str(address)) == Address.parse_own(f"{address.host}:{address.port}") == address
+
+
 def test_an_address_knows_its_family() -> None:
     assert Address.parse("192.0.2.2:3478").family == socket.AF_INET
     assert Address.parse("[2001:DB8:0::1]:3478") == Address("2001:db8::1", 3478)

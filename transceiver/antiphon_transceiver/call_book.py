@@ -28,6 +28,8 @@ class CallRecord:
     media: MediaStatistics
     events: ChannelCounters
     backend: BackendStatistics
+    dtls_discarded: int = 0
+    """Datagrams that were too many, or held too many records."""
 
 
 class Listed(Protocol):

@@ -31,7 +31,7 @@ _API = "/v1/"
 _REFUSALS = {
     Refusal.NO_CAPACITY: "This transceiver has no free call.",
     Refusal.DRAINING: "This transceiver is draining and takes no new calls.",
-    Refusal.NOT_READY: "This transceiver has no key that may mint tickets now.",
+    Refusal.NOT_READY: "This transceiver is not ready to take calls; its /readyz says why.",
 }
 
 
@@ -111,11 +111,11 @@ class ControlApi:
         return _unknown() if record is None else _json(200, call_body(record, self._pod))
 
     async def _capacity(self, _request: web.Request) -> web.Response:
-        return _json(200, capacity_body(self._calls.capacity, self._pod))
+        return _json(200, self._capacity_body())
 
     async def _drain(self, _request: web.Request) -> web.Response:
         self._calls.drain()
-        return _json(202, capacity_body(self._calls.capacity, self._pod))
+        return _json(202, self._capacity_body())
 
     async def _live(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -123,14 +123,18 @@ class ControlApi:
     async def _ready(self, _request: web.Request) -> web.Response:
         if self._calls.capacity.draining:
             return web.Response(status=503, text="draining\n")
-        if not self._calls.can_mint():
-            return web.Response(status=503, text="no key may mint now\n")
+        lacks = self._calls.lacks
+        if lacks is not None:
+            return web.Response(status=503, text=f"{lacks}\n")
         return web.Response(text="ready\n")
 
     async def _exposition(self, _request: web.Request) -> web.Response:
         return web.Response(
             body=self._metrics.exposition(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )
+
+    def _capacity_body(self) -> Json:
+        return capacity_body(self._calls.capacity, self._pod, self._calls.backend.state)
 
     def _refuse(self, status: int, code: ControlErrorCode, message: str, **more: int) -> web.Response:
         self._metrics.offer_refused(code)

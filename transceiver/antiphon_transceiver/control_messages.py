@@ -9,6 +9,7 @@ from antiphon_transceiver.backends import CallRequest
 from antiphon_transceiver.call import Milestone
 from antiphon_transceiver.call_book import CallRecord
 from antiphon_transceiver.capacity import Capacity
+from antiphon_wire.control import BackendState
 
 _LONGEST_MODEL = 256
 _DEEPEST_SESSION = 32
@@ -95,11 +96,12 @@ def call_body(record: CallRecord, pod: str) -> Json:
     }
 
 
-def capacity_body(capacity: Capacity, pod: str) -> Json:
+def capacity_body(capacity: Capacity, pod: str, backend: BackendState) -> Json:
     return {
         "pod": pod,
         "capacity": capacity.limit,
         "live": capacity.live,
         "free": capacity.free,
         "draining": capacity.draining,
+        "backend": backend.value,
     }

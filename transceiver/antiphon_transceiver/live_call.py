@@ -112,6 +112,7 @@ class LiveCall:
             media=self._media.statistics(),
             events=replace(self._events.counters) if self._events else ChannelCounters(),
             backend=self._backend.statistics(),
+            dtls_discarded=self._dtls.discarded,
         )
 
     async def connect_backend(self) -> None:

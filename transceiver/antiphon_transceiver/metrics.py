@@ -7,10 +7,12 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from antiphon_transceiver.call import Milestone
 from antiphon_transceiver.call_book import CallRecord
 from antiphon_transceiver.capacity import Capacity
 from antiphon_transceiver.media import PacerStatistics
-from antiphon_wire.control import ControlErrorCode, EndReason
+from antiphon_wire.control import BackendState, ControlErrorCode, EndReason
+from antiphon_wire.table_source import TableSource
 
 _PREFIX = "antiphon_transceiver"
 _STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0, 10.0)
@@ -44,6 +46,19 @@ _TOTALS = (
         "SRTP packets that failed authentication",
         lambda call: call.media.authentication_failures,
     ),
+    _Total(
+        "media_surplus_packets", "Packets from clients beyond 200 a second", lambda call: call.media.surplus_packets
+    ),
+    _Total(
+        "media_surplus_seconds",
+        "Sound of clients beyond the time that passed",
+        lambda call: call.media.surplus_ms / 1000,
+    ),
+    _Total(
+        "dtls_discarded_datagrams",
+        "DTLS datagrams with too many records, or too many at once",
+        lambda call: call.dtls_discarded,
+    ),
     _Total("media_replayed_packets", "SRTP packets seen before", lambda call: call.media.replayed),
     _Total("media_refused_packets", "Authentic packets that are not the call's audio", lambda call: call.media.refused),
     _Total("events_received", "Data channel messages from clients", lambda call: call.events.events_received),
@@ -71,6 +86,8 @@ class Snapshot:
     live: list[CallRecord]
     endpoint: dict[str, int]
     pacer: PacerStatistics
+    backend: BackendState
+    tables: TableSource
 
 
 class Metrics:
@@ -100,6 +117,11 @@ class Metrics:
         self._durations = Histogram(
             f"{_PREFIX}_call_seconds", "How long calls lasted", buckets=_DURATION_BUCKETS, registry=self._registry
         )
+        # Series that begin with their first event would lack it in every rate.
+        for code in ControlErrorCode:
+            self._refused.labels(code.value)
+        for milestone in Milestone:
+            self._stages.labels(milestone.value)
         self._of_ended_calls = dict.fromkeys((total.name for total in _TOTALS), 0.0)
 
     def watch(self, snapshot: Callable[[], Snapshot]) -> None:
@@ -143,6 +165,8 @@ class _PodCollector(Collector):
             yield CounterMetricFamily(f"{_PREFIX}_{total.name}", total.help, value=value)
         yield _endpoint(now.endpoint)
         yield from _pacer(now.pacer)
+        yield _backend(now.backend)
+        yield from _route_table(now.tables)
 
 
 def _gauge(name: str, help_: str, value: float) -> Metric:
@@ -166,3 +190,18 @@ def _pacer(pacer: PacerStatistics) -> Iterator[Metric]:
     ):
         yield CounterMetricFamily(f"{_PREFIX}_{name}", help_, value=count)
     yield _gauge("pacer_worst_lateness_seconds", "The latest tick so far", pacer.worst_lateness_ms / 1000)
+
+
+def _backend(state: BackendState) -> Metric:
+    family = GaugeMetricFamily(f"{_PREFIX}_backend_state", "1 for what was last found of it", labels=["state"])
+    for each in BackendState:
+        family.add_metric([each.value], int(each is state))
+    return family
+
+
+def _route_table(tables: TableSource) -> Iterator[Metric]:
+    generation = 0 if tables.current is None else tables.current.routes.generation
+    yield _gauge("route_table_generation", "Of the table in force; 0: none yet", generation)
+    yield CounterMetricFamily(f"{_PREFIX}_route_tables_held", "Changes of it that were not taken", value=tables.refused)
+    if tables.watch is not None:
+        yield _gauge("route_watch_age_seconds", "Since the API server last said anything", tables.watch.age_s)

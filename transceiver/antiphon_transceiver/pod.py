@@ -5,23 +5,23 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from aiohttp import web
 
 from antiphon_transceiver._extension import Endpoint
+from antiphon_transceiver.backends import keep_probed
 from antiphon_transceiver.control_api import ControlApi
 from antiphon_transceiver.dtls import Certificates
 from antiphon_transceiver.live_call import Surroundings
 from antiphon_transceiver.media import Pacer
 from antiphon_transceiver.metrics import Metrics, Snapshot
-from antiphon_transceiver.pod_calls import PodCalls, WatchedFiles
+from antiphon_transceiver.pod_calls import Followed, PodCalls
 from antiphon_transceiver.settings import Settings
 from antiphon_wire.control import EndReason
 from antiphon_wire.environment import Address, SettingError
 from antiphon_wire.key_ring import KeyRing
-from antiphon_wire.route_table import RouteTable
+from antiphon_wire.table_source import FileTables, TableSource, table_source
 from antiphon_wire.watched_file import WatchedFile
 
 logger = logging.getLogger(__name__)
@@ -33,23 +33,26 @@ T = TypeVar("T")
 
 async def run_pod(settings: Settings, token: str) -> None:
     """Returns when the pod is drained; raises SettingError where what it was told cannot be done."""
-    files = WatchedFiles(
-        keys=_watch("ANTIPHON_KEYS_FILE", settings.keys_file, KeyRing.from_json),
-        table=_watch("ANTIPHON_ROUTES_FILE", settings.routes_file, RouteTable.from_json, RouteTable.accepts),
-    )
+    keys = _read("ANTIPHON_KEYS_FILE", lambda: WatchedFile(settings.keys_file, KeyRing.from_json))
+    tables = table_source(settings.tables, with_blocks=False)
+    if isinstance(tables, FileTables):
+        _read("ANTIPHON_ROUTES_FILE", tables.load)
     endpoint = Endpoint(str(settings.hop_address), setup_window_s=settings.setup_window_s, consent_s=settings.consent_s)
     hop = _start(endpoint, settings.hop_address)
     pacer = Pacer()
     metrics = Metrics()
-    calls = PodCalls(settings, files, Surroundings(endpoint, Certificates(), pacer, settings.longest_call_s), metrics)
-    metrics.watch(lambda: Snapshot(calls.capacity, calls.live_records(), endpoint.counters(), pacer.statistics()))
+    surroundings = Surroundings(endpoint, Certificates(), pacer, settings.longest_call_s)
+    calls = PodCalls(settings, Followed(keys, tables), surroundings, metrics)
+    metrics.watch(lambda: _snapshot(calls, endpoint, pacer, tables))
     api = ControlApi(calls, metrics, settings.pod, token)
     try:
         async with _listening(api.application(), settings.http_address) as http, asyncio.TaskGroup() as background:
             tasks = [
                 background.create_task(pacer.run()),
-                background.create_task(_follow_keys(files.keys)),
-                background.create_task(_follow_relays(files.table, endpoint)),
+                background.create_task(_follow_keys(keys)),
+                background.create_task(tables.run()),
+                background.create_task(_follow_relays(tables, endpoint)),
+                background.create_task(keep_probed(settings.backend, calls.backend)),
             ]
             logger.info("serving", extra={"fields": {"pod": settings.pod, "http": http, "hop": hop}})
             await _serve(calls, settings.drain_deadline_s)
@@ -84,11 +87,21 @@ def _interrupt(calls: PodCalls) -> None:
         calls.drain()
 
 
-def _watch(
-    variable: str, path: Path, parse: Callable[[str], T], refuses: Callable[[T, T], str | None] | None = None
-) -> WatchedFile[T]:
+def _snapshot(calls: PodCalls, endpoint: Endpoint, pacer: Pacer, tables: TableSource) -> Snapshot:
+    return Snapshot(
+        capacity=calls.capacity,
+        live=calls.live_records(),
+        endpoint=endpoint.counters(),
+        pacer=pacer.statistics(),
+        backend=calls.backend.state,
+        tables=tables,
+    )
+
+
+def _read(variable: str, read: Callable[[], T]) -> T:
+    """Reads what a variable names; raises SettingError."""
     try:
-        return WatchedFile(path, parse, refuses)
+        return read()
     except OSError as error:
         raise SettingError(variable, f"cannot be read ({error.strerror})", "/etc/antiphon/…") from error
     except ValueError as error:
@@ -127,14 +140,9 @@ async def _follow_keys(keys: WatchedFile[KeyRing]) -> None:
         logger.info("keys changed", extra={"fields": {"count": len(ring.specs())}})
 
 
-async def _follow_relays(table: WatchedFile[RouteTable], endpoint: Endpoint) -> None:
-    _tell_relays(table.current, endpoint)
-    async for newer in table.changes():
-        _tell_relays(newer, endpoint)
-        logger.info(
-            "route table changed", extra={"fields": {"generation": newer.generation, "relays": len(newer.relays)}}
-        )
-
-
-def _tell_relays(table: RouteTable, endpoint: Endpoint) -> None:
-    endpoint.set_relays([(relay.hop, relay.workers) for relay in table.relays])
+async def _follow_relays(tables: TableSource, endpoint: Endpoint) -> None:
+    async for table in tables.changes():
+        relays = table.routes.relays
+        endpoint.set_relays([(relay.hop, relay.workers) for relay in relays])
+        fields = {"generation": table.routes.generation, "relays": len(relays)}
+        logger.info("route table taken", extra={"fields": fields})

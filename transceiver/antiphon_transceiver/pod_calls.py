@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from time import monotonic, time
 
 from antiphon_transceiver.answer import LocalDescription, write_answer
-from antiphon_transceiver.backends import BackendHealth, BackendUnreachable, CallRequest, create_backend
+from antiphon_transceiver.backends import (
+    BackendHealth,
+    BackendUnreachable,
+    CallRequest,
+    create_backend,
+    health_of,
+)
 from antiphon_transceiver.call import CallState, Milestone
 from antiphon_transceiver.call_book import CallBook, CallRecord
 from antiphon_transceiver.capacity import Capacity, Refusal
@@ -18,8 +24,10 @@ from antiphon_transceiver.negotiation import Offer, parse_offer
 from antiphon_transceiver.route_spread import RouteSpread
 from antiphon_transceiver.settings import Settings
 from antiphon_wire.control import EndReason
+from antiphon_wire.environment import Address
+from antiphon_wire.fleet_table import FleetTable
 from antiphon_wire.key_ring import KeyRing, KeyRingError
-from antiphon_wire.route_table import RouteTable
+from antiphon_wire.table_source import TableSource
 from antiphon_wire.ticket import MINT_SLACK_S, Minted, Ticket
 from antiphon_wire.watched_file import WatchedFile
 
@@ -47,27 +55,27 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class WatchedFiles:
+class Followed:
     """What others write and we follow."""
 
     keys: WatchedFile[KeyRing]
-    table: WatchedFile[RouteTable]
+    tables: TableSource
 
 
 class PodCalls:
-    def __init__(self, settings: Settings, files: WatchedFiles, surroundings: Surroundings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, followed: Followed, surroundings: Surroundings, metrics: Metrics) -> None:
         self.capacity = Capacity(settings.capacity)
         self.draining = asyncio.Event()
         self.drained = asyncio.Event()
         """Set when no call is taken any more and none is live."""
+        self.backend: BackendHealth = health_of(settings.backend)
         self._settings = settings
-        self._files = files
+        self._followed = followed
         self._surroundings = surroundings
         self._metrics = metrics
         self._endpoint = surroundings.endpoint
         self._book: CallBook[LiveCall] = CallBook()
         self._routes = RouteSpread(settings.first_route)
-        self._health = BackendHealth()
         self._present: set[LiveCall] = set()
         self._nothing_left = asyncio.Event()
         self._nothing_left.set()
@@ -76,10 +84,13 @@ class PodCalls:
         """Raises OfferError, CallRefusedError and BackendUnreachable."""
         offered_at = monotonic()
         offer = parse_offer(offer_text)
-        call, minted = self._open(offer, request, offered_at)
+        table = self._followed.tables.current
+        if table is None or not self._vip(table):
+            raise CallRefusedError(Refusal.NOT_READY)
+        call, minted = self._open(offer, request, offered_at, table)
         try:
             await self._connect_backend(call)
-            answer = write_answer(offer, self._local_description(minted, call))
+            answer = write_answer(offer, self._local_description(minted, call, self._vip(table)))
         except BaseException:
             call.end(EndReason.INTERNAL_ERROR)
             raise
@@ -105,14 +116,20 @@ class PodCalls:
             call.end(EndReason.HANGUP)
         return self.record(call_id)
 
-    def can_mint(self) -> bool:
-        """Whether a key may mint now: without one no call is answered."""
+    @property
+    def lacks(self) -> str | None:
+        """Why no call can be answered now; None: one can."""
+        table = self._followed.tables.current
+        if table is None:
+            return "no route table yet"
+        if not self._vip(table):
+            return "no public address yet"
         now = int(time())
         try:
-            self._files.keys.current.mint(self._ticket(self._settings.first_route, now), now=now)
+            self._followed.keys.current.mint(self._ticket(table, self._settings.first_route, now), now=now)
         except KeyRingError:
-            return False
-        return True
+            return "no key may mint now"
+        return None
 
     def attend(self) -> None:
         """Takes what the endpoint has for the calls, as it comes."""
@@ -147,7 +164,12 @@ class PodCalls:
         if not self._present:
             self._nothing_left.set()
 
-    def _open(self, offer: Offer, request: CallRequest, offered_at: float) -> tuple[LiveCall, Minted]:
+    def _vip(self, table: FleetTable) -> tuple[Address, ...]:
+        return self._settings.vip or table.vip
+
+    def _open(
+        self, offer: Offer, request: CallRequest, offered_at: float, table: FleetTable
+    ) -> tuple[LiveCall, Minted]:
         refusal = self.capacity.reserve()
         if refusal is not None:
             raise CallRefusedError(refusal)
@@ -155,9 +177,9 @@ class PodCalls:
             taken.callback(self.capacity.release)
             route = self._routes.take()
             taken.callback(self._routes.give_back, route)
-            minted, handle = self._mint(route, offer.ice_ufrag)
+            minted, handle = self._mint(table, route, offer.ice_ufrag)
             taken.callback(self._endpoint.remove_call, handle)
-            backend = create_backend(self._settings.backend, request, self._health)
+            backend = create_backend(self._settings.backend, request, self.backend)
             ssrc = secrets.randbits(32) or 1
             identity = CallIdentity(minted.call_id, offered_at, route, handle, ssrc, request.model)
             call = LiveCall(identity, offer, self._surroundings, backend, self)
@@ -168,11 +190,11 @@ class PodCalls:
         self._nothing_left.clear()
         return call, minted
 
-    def _mint(self, route: int, remote_ufrag: str) -> tuple[Minted, int]:
+    def _mint(self, table: FleetTable, route: int, remote_ufrag: str) -> tuple[Minted, int]:
         now = int(time())
         for _ in range(_MINT_ATTEMPTS):
             try:
-                minted = self._files.keys.current.mint(self._ticket(route, now), now=now)
+                minted = self._followed.keys.current.mint(self._ticket(table, route, now), now=now)
             except KeyRingError as error:
                 logger.error("no ticket can be minted", extra={"fields": {"why": str(error)}})
                 raise CallRefusedError(Refusal.NOT_READY) from error
@@ -187,9 +209,9 @@ class PodCalls:
             return minted, handle
         raise CallRefusedError(Refusal.NOT_READY)
 
-    def _ticket(self, route: int, now: int) -> Ticket:
+    def _ticket(self, table: FleetTable, route: int, now: int) -> Ticket:
         return Ticket(
-            cluster_id=self._files.table.current.cluster_id,
+            cluster_id=table.routes.cluster_id,
             route=route,
             expires_at=now + self._settings.longest_call_s + MINT_SLACK_S,
             nonce=secrets.randbits(32),
@@ -197,7 +219,7 @@ class PodCalls:
 
     async def _connect_backend(self, call: LiveCall) -> None:
         """Waits for the backend only if it has not answered lately."""
-        if self._health.fresh(monotonic()):
+        if self.backend.fresh(monotonic()):
             call.connect_backend_meanwhile()
             return
         try:
@@ -210,14 +232,14 @@ class PodCalls:
             # The drain's deadline passed while we waited.
             raise CallRefusedError(Refusal.DRAINING)
 
-    def _local_description(self, minted: Minted, call: LiveCall) -> LocalDescription:
+    def _local_description(self, minted: Minted, call: LiveCall, vip: tuple[Address, ...]) -> LocalDescription:
         return LocalDescription(
             session_id=secrets.randbits(62),
             ufrag=minted.ufrag,
             password=minted.password,
             fingerprint=call.fingerprint,
             ssrc=call.identity.ssrc,
-            candidates=self._settings.vip,
+            candidates=vip,
         )
 
     def _receive(self) -> None:

@@ -12,6 +12,7 @@ from antiphon_transceiver.backends import BackendKind, BackendSettings
 from antiphon_wire.environment import Address, Environment, SettingError
 from antiphon_wire.logs import LEVELS
 from antiphon_wire.route_table import BLOCK_SIZE
+from antiphon_wire.table_setting import TableFile, TableSetting, table_setting
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class Settings:
     hop_address: Address
     """The one UDP socket, towards the relays."""
     vip: tuple[Address, ...]
-    """The public addresses: one candidate of every answer each, the preferred one first."""
+    """The public addresses: one candidate of every answer each, the preferred one first. Empty: the table has them."""
     http_address: Address
     """Control API, health and metrics."""
     keys_file: Path
-    routes_file: Path
+    tables: TableSetting
     control_token_file: Path
     backend: BackendSettings
     capacity: int
@@ -46,14 +47,15 @@ class Settings:
     def from_env(cls, variables: Mapping[str, str]) -> Self:
         """Raises SettingError."""
         env = Environment(variables)
+        tables = table_setting(variables)
         return cls(
             pod=env.text("ANTIPHON_POD", default=socket.gethostname()),
             first_route=_first_route(env),
             hop_address=env.address("ANTIPHON_HOP_ADDRESS", default="127.0.0.1:7200"),
-            vip=_vip(env),
+            vip=_vip(env, tables),
             http_address=env.address("ANTIPHON_HTTP_ADDRESS", default="127.0.0.1:7300"),
             keys_file=env.path("ANTIPHON_KEYS_FILE"),
-            routes_file=env.path("ANTIPHON_ROUTES_FILE"),
+            tables=tables,
             control_token_file=env.path("ANTIPHON_CONTROL_TOKEN_FILE"),
             backend=_backend(env),
             capacity=env.integer("ANTIPHON_CAPACITY", default=60, minimum=1, maximum=100_000),
@@ -72,9 +74,9 @@ def _first_route(env: Environment) -> int:
     return first
 
 
-def _vip(env: Environment) -> tuple[Address, ...]:
-    vip = env.addresses("ANTIPHON_VIP")
-    if not vip:
+def _vip(env: Environment, tables: TableSetting) -> tuple[Address, ...]:
+    vip = env.addresses("ANTIPHON_VIP", default=())
+    if not vip and isinstance(tables, TableFile):
         raise SettingError("ANTIPHON_VIP", "is required", "192.0.2.2:3478")
     return vip
 
@@ -86,6 +88,7 @@ def _backend(env: Environment) -> BackendSettings:
         url=_backend_url(env) if kind is BackendKind.REALTIME else URL(),
         key_file=env.path("ANTIPHON_BACKEND_KEY_FILE", default=None),
         connect_timeout_s=env.seconds("ANTIPHON_BACKEND_CONNECT_TIMEOUT_S", default=5.0, minimum=0.1, maximum=60),
+        probe_s=env.seconds("ANTIPHON_BACKEND_PROBE_S", default=30.0, maximum=3600),
     )
 
 

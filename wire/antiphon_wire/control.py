@@ -26,7 +26,7 @@ class ControlErrorCode(StrEnum):
     NO_CAPACITY = "no_capacity"
     DRAINING = "draining"
     NOT_READY = "not_ready"
-    """No key may mint tickets now."""
+    """No route table, no public address or no key that may mint now."""
     INTERNAL_ERROR = "internal_error"
 
 
@@ -44,6 +44,16 @@ class EndReason(StrEnum):
     TRANSCEIVER_LOST = "transceiver_lost"
     """No transceiver says it: signaling does, of a pod that is gone."""
     INTERNAL_ERROR = "internal_error"
+
+
+class BackendState(StrEnum):
+    """What a transceiver last found of its backend."""
+
+    NOT_PROBED = "NotProbed"
+    REACHABLE = "Reachable"
+    UNREACHABLE = "Unreachable"
+    UNAUTHORIZED = "Unauthorized"
+    CERTIFICATE_INVALID = "CertificateInvalid"
 
 
 def read_control_token(path: Path) -> str:

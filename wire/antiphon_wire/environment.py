@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self, TypeVar, overload
@@ -41,6 +41,13 @@ class Address:
             raise ValueError("not an IP address with a port")
         return cls(str(ip), int(port))
 
+    @classmethod
+    def parse_own(cls, text: str) -> Self:
+        """Reads the same, and `2001:db8::1:3478`: what becomes of `$(POD_IP):3478` in a pod with an IPv6 address."""
+        host, _, port = text.rpartition(":")
+        bare = ":" in host and not host.startswith("[")
+        return cls.parse(f"[{host}]:{port}" if bare else text)
+
     @property
     def family(self) -> socket.AddressFamily:
         return socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -73,8 +80,11 @@ class Environment:
     @overload
     def address(self, name: str, *, default: None) -> Address | None: ...
     def address(self, name: str, *, default: object = ...) -> Address | None:
+        """One of this process's own, whose IPv6 address need not stand in brackets."""
         found = self._find(name) or _default(name, default, _ADDRESS_EXAMPLE)
-        return found if found is None or isinstance(found, Address) else _read_address(name, str(found))
+        if found is None or isinstance(found, Address):
+            return found
+        return _read_address(name, str(found), Address.parse_own)
 
     @overload
     def addresses(self, name: str) -> tuple[Address, ...]: ...
@@ -86,7 +96,7 @@ class Environment:
         if isinstance(found, tuple):
             return found
         texts = [text.strip() for text in str(found).split(",") if text.strip()]
-        addresses = tuple(_read_address(name, text) for text in texts)
+        addresses = tuple(_read_address(name, text, Address.parse) for text in texts)
         if len(set(addresses)) != len(addresses):
             raise SettingError(name, "names an address twice", _ADDRESSES_EXAMPLE)
         return addresses
@@ -165,9 +175,9 @@ def _default(name: str, default: object, example: str) -> object:
     return default
 
 
-def _read_address(name: str, text: str) -> Address:
+def _read_address(name: str, text: str, parse: Callable[[str], Address]) -> Address:
     try:
-        return Address.parse(text)
+        return parse(text)
     except ValueError:
         raise SettingError(name, f"must be an IP address and a port, not {text!r}", _ADDRESS_EXAMPLE) from None
 

@@ -11,7 +11,9 @@ from antiphon_transceiver.backends.backend import (
 )
 from antiphon_transceiver.backends.echo import EchoBackend
 from antiphon_transceiver.backends.health import BackendHealth
+from antiphon_transceiver.backends.probe import keep_probed
 from antiphon_transceiver.backends.realtime import RealtimeBackend
+from antiphon_wire.control import BackendState
 
 __all__ = [
     "Backend",
@@ -23,6 +25,8 @@ __all__ = [
     "BackendUnreachable",
     "CallRequest",
     "create_backend",
+    "health_of",
+    "keep_probed",
 ]
 
 
@@ -33,3 +37,8 @@ def create_backend(settings: BackendSettings, request: CallRequest, health: Back
             return EchoBackend()
         case BackendKind.REALTIME:
             return RealtimeBackend(settings, request, health)
+
+
+def health_of(settings: BackendSettings) -> BackendHealth:
+    """Nothing known yet, but of a backend that is always there."""
+    return BackendHealth(BackendState.REACHABLE if settings.kind is BackendKind.ECHO else BackendState.NOT_PROBED)

@@ -75,6 +75,8 @@ class BackendSettings:
     connect_timeout_s: float = 5.0
     ping_s: float = 15.0
     """A backend that does not answer a ping within half of this is lost."""
+    probe_s: float = 30.0
+    """While no call connects, a probe does as often. 0: never."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import logging
 import socket
 from contextlib import suppress
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import aiohttp
 
@@ -23,6 +23,7 @@ from antiphon_transceiver.backends.events import append_audio, session_update
 from antiphon_transceiver.backends.fair_share import FairShare
 from antiphon_transceiver.backends.health import BackendHealth
 from antiphon_transceiver.backends.outbox import Outbox
+from antiphon_transceiver.backends.reach import KeyUnreadableError, state_after
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class RealtimeBackend:
         self._url = settings.url
         if request.model is not None:
             self._url = self._url.update_query(model=request.model)
+        self._model = request.model
         self._health = health
         self._outbox = Outbox()
         self._outbox_filled = asyncio.Event()
@@ -65,18 +67,19 @@ class RealtimeBackend:
         if self._closing:
             raise BackendUnreachable("the call ended before its backend was connected")
         self._http = aiohttp.ClientSession()
+        self._health.model = self._model or self._health.model
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
                 self._socket = await self._open(self._http)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             await self._http.close()
             if not self._closing:
-                self._health.failed()
+                self._health.failed(monotonic(), state_after(error, model_named=self._model is not None))
             raise BackendUnreachable(self._what_failed(error)) from error
         except BaseException:
             await self._http.close()
             raise
-        self._health.connected(asyncio.get_running_loop().time())
+        self._health.connected(monotonic())
         self._begin()
 
     def attach(self, events: BackendEvents) -> None:
@@ -151,7 +154,7 @@ class RealtimeBackend:
         except Exception:
             logger.exception("reading a backend failed")
         if not self._closing:
-            self._health.failed()
+            self._health.lost()
             events.backend_closed(why)
 
     async def _write(self, connection: aiohttp.ClientWebSocketResponse) -> None:
@@ -174,22 +177,20 @@ class RealtimeBackend:
         where = f"the backend at {self._url.host}:{self._url.port}"
         if isinstance(error, aiohttp.WSServerHandshakeError):
             return f"{where} answered {error.status} to the WebSocket handshake"
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return f"{where} shows a certificate that is not valid for it ({error.certificate_error})"
         if isinstance(error, TimeoutError):
             return f"{where} did not answer within {self._settings.connect_timeout_s:g} s"
-        if isinstance(error, _KeyUnreadableError):
+        if isinstance(error, KeyUnreadableError):
             return "the file with the backend's key cannot be read"
         return f"{where} cannot be reached ({type(error).__name__})"
-
-
-class _KeyUnreadableError(OSError):
-    pass
 
 
 def _read_key(path: Path) -> str:
     try:
         return path.read_text().strip()
     except (OSError, ValueError) as error:
-        raise _KeyUnreadableError from error
+        raise KeyUnreadableError from error
 
 
 def _why_closed(connection: aiohttp.ClientWebSocketResponse) -> str:

@@ -72,6 +72,8 @@ closed_enum! {
         /// Answered with 420 (RFC 8489 §6.3.1).
         StunUnknownAttributes => "stun_unknown_attributes",
         PathsAdopted => "paths_adopted",
+        /// Sent once more, through the relay that took over.
+        RepeatedRecords => "repeated_records",
         SendAddressesMoved => "send_addresses_moved",
         /// A client address that another call's authenticated check took over.
         AddressesTakenOver => "addresses_taken_over",

@@ -7,6 +7,7 @@ pub mod counters;
 pub mod demux;
 pub mod ice;
 pub mod inbox;
+pub mod latest;
 pub mod outbox;
 pub mod pairs;
 pub mod return_path;

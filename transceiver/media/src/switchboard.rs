@@ -10,6 +10,7 @@ use crate::counters::{Counters, DropReason, Tally};
 use crate::demux::{Protocol, classify};
 use crate::ice::{Answer, Change, Check, Credentials, IceLite, Timeout, Timers};
 use crate::inbox::{Delivery, Handle, Inbox, Kind};
+use crate::latest::Latest;
 use crate::outbox::{Datagram, Outbox};
 use crate::pairs::Via;
 use crate::return_path::ReturnPath;
@@ -22,6 +23,14 @@ pub struct UfragInUse;
 struct Call {
     route: u32,
     ice: IceLite,
+    latest: Latest,
+}
+
+impl Call {
+    /// The client and the relay that the call's datagrams go to.
+    fn way(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.ice.destination().map(|(client, path)| (client, path.relay))
+    }
 }
 
 #[derive(Debug)]
@@ -72,7 +81,7 @@ impl Switchboard {
         let ice = IceLite::new(credentials, self.timers, now_ms);
         self.next_deadline_ms = ice.deadline_ms().unwrap_or(u64::MAX).min(self.next_deadline_ms);
         self.by_ufrag.insert(ufrag, self.last_handle);
-        self.calls.insert(self.last_handle, Call { route, ice });
+        self.calls.insert(self.last_handle, Call { route, ice, latest: Latest::default() });
         Ok(self.last_handle)
     }
 
@@ -130,11 +139,17 @@ impl Switchboard {
         if call.route != record.route {
             return Err(DropReason::StunWrongRoute);
         }
+        let before = call.way();
         let check = call.ice.check(now_ms, &request, relay, record)?;
+        let moved = before.is_some() && call.way() != before;
         // Consent may be shorter than what was left of the set-up window.
         self.next_deadline_ms = call.ice.deadline_ms().unwrap_or(u64::MAX).min(self.next_deadline_ms);
         self.note_check(handle, record.client, &check);
-        self.outbox.push(&ReturnPath::of(relay, record), record.route, record.client, &check.response).map(|_| ())
+        self.outbox.push(&ReturnPath::of(relay, record), record.route, record.client, &check.response)?;
+        if moved {
+            self.repeat(handle);
+        }
+        Ok(())
     }
 
     fn note_check(&mut self, handle: Handle, client: SocketAddr, check: &Check) {
@@ -182,15 +197,34 @@ impl Switchboard {
     }
 
     fn queue(&mut self, handle: Handle, payload: &[u8]) -> Result<usize, DropReason> {
-        let call = self.calls.get(&handle).ok_or(DropReason::SendUnknownCall)?;
+        let call = self.calls.get_mut(&handle).ok_or(DropReason::SendUnknownCall)?;
         let (client, path) = call.ice.destination().ok_or(DropReason::SendNoAddress)?;
-        self.outbox.push(path, call.route, client, payload)
+        let length = self.outbox.push(path, call.route, client, payload)?;
+        call.latest.keep(payload);
+        Ok(length)
     }
 
     /// The media authenticated a datagram that came by `via`.
     pub fn adopt(&mut self, handle: Handle, via: Via) {
-        if self.calls.get_mut(&handle).is_some_and(|call| call.ice.adopt(via)) {
+        let Some(call) = self.calls.get_mut(&handle) else { return };
+        let before = call.way();
+        if call.ice.adopt(via) {
             self.counters.add(Tally::PathsAdopted, 1);
+            if call.way() != before {
+                self.repeat(handle);
+            }
+        }
+    }
+
+    /// Sends the call's last datagrams once more, the way that they go now.
+    fn repeat(&mut self, handle: Handle) {
+        let Some(call) = self.calls.get(&handle) else { return };
+        let Some((client, path)) = call.ice.destination() else { return };
+        for datagram in call.latest.iter() {
+            match self.outbox.push(path, call.route, client, datagram) {
+                Ok(_) => self.counters.add(Tally::RepeatedRecords, 1),
+                Err(reason) => self.counters.dropped(reason),
+            }
         }
     }
 

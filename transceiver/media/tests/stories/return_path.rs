@@ -79,3 +79,49 @@ fn each_checked_address_has_its_own_return_path() {
     site.receive(relay(1), client(2), &nomination(3));
     assert_eq!(sent_through(&mut site, handle), (relay(1), 0));
 }
+
+fn payloads_through(site: &mut Site, through: std::net::SocketAddr) -> Vec<Vec<u8>> {
+    let returned = site.returned();
+    returned.into_iter().filter(|one| one.relay == through).map(|one| one.payload).collect()
+}
+
+#[test]
+fn what_the_old_relay_may_not_have_delivered_is_sent_again_through_the_new_one() {
+    let (mut site, handle) = Site::with_call();
+    site.receive(relay(0), client(1), &check(1));
+    let sent: Vec<_> = (0..5).map(rtp).collect();
+    for packet in &sent {
+        assert!(site.board.send(handle, packet));
+    }
+    site.returned();
+    site.deliveries();
+    site.receive(relay(1), client(1), &rtp(9));
+    let via = site.deliveries()[0].via;
+    assert!(site.returned().is_empty());
+    site.board.adopt(handle, via);
+    assert_eq!(payloads_through(&mut site, relay(1)), sent[2..]);
+    assert_eq!(site.board.counters().tally(Tally::RepeatedRecords), 3);
+    // Once: the same way again changes nothing.
+    site.receive(relay(1), client(1), &rtp(10));
+    assert!(site.returned().is_empty());
+}
+
+#[test]
+fn a_check_that_moves_the_way_back_repeats_too_and_another_address_that_is_not_nominated_does_not() {
+    let (mut site, handle) = Site::with_call();
+    site.receive(relay(0), client(1), &nomination(1));
+    assert!(site.board.send(handle, &rtp(0)));
+    site.returned();
+    site.receive(relay(1), client(2), &check(2));
+    assert_eq!(site.returned().len(), 1, "the answer to the check alone");
+    site.receive(relay(1), client(1), &check(3));
+    assert!(payloads_through(&mut site, relay(1)).contains(&rtp(0)));
+}
+
+#[test]
+fn the_first_way_of_all_has_nothing_to_repeat() {
+    let (mut site, handle) = Site::with_call();
+    assert!(!site.board.send(handle, &rtp(0)), "no address yet");
+    site.receive(relay(0), client(1), &check(1));
+    assert_eq!(site.returned().len(), 1);
+}

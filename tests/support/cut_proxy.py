@@ -1,0 +1,76 @@
+"""A TCP proxy on loopback whose connections a test cuts, refuses, or leaves without a word."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+
+@dataclass
+class CutProxy:
+    target: int
+    port: int = 0
+    refuses: bool = False
+    _flow: asyncio.Event = field(default_factory=asyncio.Event)
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _connections: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def cut(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def freeze(self) -> None:
+        """Nothing is passed on any more, and nobody is told."""
+        self._flow.clear()
+
+    def thaw(self) -> None:
+        self._flow.set()
+
+    async def ended(self) -> None:
+        """Returns when nothing is open any more."""
+        while self._connections:
+            await asyncio.wait(self._connections)
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._serve(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuses:
+            writer.transport.abort()
+            return
+        try:
+            there_reader, there = await asyncio.open_connection("127.0.0.1", self.target)
+        except ConnectionError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, there}
+        await asyncio.gather(self._pass(reader, there), self._pass(there_reader, writer))
+        self._writers -= {writer, there}
+        for each in (writer, there):
+            with suppress(ConnectionError):
+                await each.wait_closed()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                await self._flow.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def cut_proxy(target: int) -> AsyncIterator[CutProxy]:
+    proxy = CutProxy(target)
+    proxy.thaw()
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        proxy.thaw()
+        proxy.cut()
+        await proxy.ended()

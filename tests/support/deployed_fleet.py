@@ -1,0 +1,302 @@
+"""The product as its chart installs it, on a cluster with real nodes, called from outside."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from real_kubernetes.cluster import Cluster, KubectlError
+from real_kubernetes.images import image
+from real_kubernetes.programs import program
+from real_kubernetes.real_cluster import RealCluster
+
+ROOT = Path(__file__).parent.parent.parent
+CHART = ROOT / "charts" / "antiphon"
+OPERATOR_NAMESPACE = "antiphon-system"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+ANTIPHON = ROOT / ".venv" / "bin" / "antiphon"
+
+
+@dataclass(frozen=True)
+class Callers:
+    """`antiphon call` outside the cluster, several calls in one process."""
+
+    process: asyncio.subprocess.Process
+
+    async def reports(self, within_s: float) -> list[dict[str, Any]]:
+        """What became of each call, as `antiphon call -o json` says it."""
+        out, err = await asyncio.wait_for(self.process.communicate(), within_s)
+        if not out:
+            raise AssertionError(err.decode())
+        said = json.loads(out)
+        return said if isinstance(said, list) else [said]
+
+
+@dataclass(frozen=True)
+class DeployedFleet:
+    """VoiceRelay `edge`; pool `agents` with the example agent; pool `mirrors`, which says back what it hears."""
+
+    real: RealCluster
+    namespace: str
+    callers: list[Callers] = field(default_factory=list)
+    """All that were started."""
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.real.cluster
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout_s: float = 60) -> str:
+        return self.cluster.kubectl("-n", self.namespace, *arguments, stdin=stdin, timeout_s=timeout_s)
+
+    def get(self, kind: str, *selectors: str) -> list[dict[str, Any]]:
+        return list(json.loads(self.kubectl("get", kind, *selectors, "-o", "json"))["items"])
+
+    def one(self, kind: str, name: str) -> dict[str, Any]:
+        return dict(json.loads(self.kubectl("get", kind, name, "-o", "json")))
+
+    def patch(self, kind: str, name: str, change: Mapping[str, object]) -> None:
+        self.kubectl("patch", kind, name, "--type=merge", "-p", json.dumps(change))
+
+    @property
+    def url(self) -> str:
+        """Signaling as callers reach it."""
+        ingress = self.one("service", "edge-signaling")["status"]["loadBalancer"]["ingress"]
+        return f"http://{ingress[0]['ip']}"
+
+    @property
+    def vip(self) -> str:
+        return str(self.one("voicerelay", "edge")["status"]["endpoint"])
+
+    def pods(self, component: str) -> list[dict[str, Any]]:
+        """Those that are not being deleted; of the transceivers the pool `agents`."""
+        which = "antiphon.dev/pool=agents" if component == "transceiver" else "antiphon.dev/relay=edge"
+        found = self.get("pods", "-l", f"app.kubernetes.io/component={component},{which}")
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def blocks(self) -> dict[str, str]:
+        """State by pod of the pool `agents`, of all route tables."""
+        tables = self.get("routetables", "-l", "antiphon.dev/relay=edge")
+        blocks = [block for table in tables for block in table["spec"]["blocks"]]
+        return {block["pod"]: block["state"] for block in blocks if block["pool"] == "agents"}
+
+    async def call(
+        self, *, calls: int = 1, keep_alive_s: float = 0, url: str | None = None, model: str = "parrot"
+    ) -> Callers:
+        command = [str(ANTIPHON), "call", url or self.url, "-o", "json", "--calls", str(calls)]
+        command += ["--keep-alive", str(keep_alive_s), "--timeout", "15", "--model", model]
+        process = await asyncio.create_subprocess_exec(
+            *self.real.outside.enter,
+            *command,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self.callers.append(Callers(process))
+        return self.callers[-1]
+
+    async def hang_up(self) -> None:
+        """Ends the callers that are left."""
+        while self.callers:
+            process = self.callers.pop().process
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+    async def until_live(self, calls: int, pool: str = "agents") -> None:
+        """That many calls are connected, as their pods say."""
+        await until(lambda: sum(self.live(pool).values()) >= calls, f"{calls} live calls", 30)
+
+    def live(self, pool: str = "agents") -> dict[str, int]:
+        """Connected calls by pod, from the pods' own metrics."""
+        return {
+            pod["metadata"]["name"]: int(self.metric(pod["metadata"]["name"], 7300, "antiphon_transceiver_calls_live"))
+            for pod in self.get("pods", "-l", f"antiphon.dev/pool={pool}")
+            if pod["status"].get("phase") == "Running"
+        }
+
+    def metric(self, pod: str, port: int, name: str) -> float:
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}:{port}/proxy/metrics"
+        try:
+            text = self.cluster.kubectl("get", "--raw", path)
+        except KubectlError:
+            return 0.0  # it is on its way out
+        samples = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+        return sum(float(value) for _, value in samples)
+
+    def kill(self, pod: str) -> None:
+        """Kill -9 of the pod's first container; the kubelet sees to the rest."""
+        found = self.one("pod", pod)
+        container = found["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+        node = next(node for node in self.real.nodes if node.name == found["spec"]["nodeName"])
+        node.run("ctr", "--namespace=k8s.io", "tasks", "kill", "--signal", "SIGKILL", container)
+
+    def ready(self, within_s: int = 120) -> None:
+        """Both resources, for their newest specs."""
+        for resource in ("voicerelay/edge", "transceiverpool/agents", "transceiverpool/mirrors"):
+            generation = self.kubectl("get", resource, "-o", "jsonpath={.metadata.generation}")
+            self.cluster.wait(
+                resource, f"jsonpath={{.status.observedGeneration}}={generation}", self.namespace, within_s
+            )
+            self.cluster.wait(resource, "condition=Ready", self.namespace, within_s)
+
+
+async def until(holds: Callable[[], bool], what: str, within_s: float, every_s: float = 0.25) -> float:
+    """Seconds that it took; fails with what was waited for."""
+    began = time.monotonic()
+    while not await asyncio.to_thread(holds):
+        if time.monotonic() - began > within_s:
+            raise AssertionError(f"not within {within_s} s: {what}")
+        await asyncio.sleep(every_s)
+    return time.monotonic() - began
+
+
+def helm(real: RealCluster, *arguments: str, timeout_s: float = 180) -> str:
+    return real.network.router.run(
+        program("helm"), f"--kubeconfig={real.inner_kubeconfig}", *arguments, timeout_s=timeout_s
+    )
+
+
+def values(**more: str) -> list[str]:
+    """Helm values that take the images of this work tree."""
+    set_ = {"images.tag": "test", **{f"images.{name}.repository": image(name).rsplit(":", 1)[0] for name in IMAGES}}
+    return [f"--set={name}={value}" for name, value in {**set_, **more}.items()]
+
+
+IMAGES = ("operator", "relay", "transceiver", "signaling", "cli")
+
+
+@contextmanager
+def installed(real: RealCluster) -> Iterator[None]:
+    """The chart, as one release for all namespaces."""
+    cluster = real.cluster
+    cluster.apply(namespace_manifest(OPERATOR_NAMESPACE))
+    helm(real, "install", "antiphon", str(CHART), "-n", OPERATOR_NAMESPACE, "--wait", "--timeout=120s", *values())
+    try:
+        yield
+    finally:
+        helm(real, "uninstall", "antiphon", "-n", OPERATOR_NAMESPACE, "--wait")
+
+
+@contextmanager
+def deployed_fleet(
+    real: RealCluster, namespace: str, changes: Mapping[str, object] | None = None
+) -> Iterator[DeployedFleet]:
+    """The example resources in a namespace of their own, with images of this work tree; Ready when entered.
+
+    `changes` maps a kind to what is merged into its spec.
+    """
+    fleet = DeployedFleet(real, namespace)
+    real.cluster.apply(namespace_manifest(namespace))
+    try:
+        real.cluster.apply(*redis(), *example(changes or {}), namespace=namespace)
+        fleet.kubectl("rollout", "status", "deployment/parrot", "deployment/redis", "--timeout=90s", timeout_s=100)
+        fleet.ready()
+        yield fleet
+    finally:
+        # Live calls would be waited for; the namespace goes with what is in it.
+        fleet.kubectl("delete", "voicerelay,transceiverpool", "--all")
+        fleet.kubectl("delete", "pods", "--all", "--force", "--grace-period=0")
+        real.cluster.kubectl("delete", "namespace", namespace, "--timeout=60s", timeout_s=70)
+
+
+def namespace_manifest(name: str) -> dict[str, object]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
+
+
+def example(changes: Mapping[str, object]) -> list[dict[str, Any]]:
+    documents = list(yaml.safe_load_all((ROOT / "examples" / "kubernetes" / "voice.yaml").read_text()))
+    for document in documents:
+        if document["kind"] == "Deployment":
+            document["spec"]["template"]["spec"]["containers"][0]["image"] = image("agent")
+        if document["kind"] in TEST_SPECS:
+            document["spec"] = merged(document["spec"], TEST_SPECS[document["kind"]])
+        if document["kind"] in changes:
+            document["spec"] = merged(document["spec"], changes[document["kind"]])
+    return [*documents, MIRRORS]
+
+
+# Callers come from outside, so signaling has an address there; machines are small.
+TEST_SPECS: dict[str, dict[str, Any]] = {
+    "VoiceRelay": {
+        "signaling": {"exposure": "LoadBalancer", "replicas": 2},
+        "flowCache": {"redisURLSecretRef": {"name": "redis", "key": "url"}},
+        "workload": {"replicas": 2, "workersPerPod": 1},
+        "template": {"spec": {"containers": [{"name": "relay", "resources": {"requests": {"cpu": "20m"}}}]}},
+    },
+    "TransceiverPool": {
+        "replicas": 2,
+        "sessionsPerPod": 10,
+        "drain": {"deadlineSeconds": 120},
+        "template": {"spec": {"containers": [{"name": "transceiver", "resources": {"requests": {"cpu": "20m"}}}]}},
+    },
+}
+
+
+# Says back every packet at once, also silence: what is lost or late on the way back shows.
+MIRRORS: dict[str, Any] = {
+    "apiVersion": "antiphon.dev/v1alpha1",
+    "kind": "TransceiverPool",
+    "metadata": {"name": "mirrors"},
+    "spec": {
+        "relayRef": {"name": "edge"},
+        "models": ["echo"],
+        "backend": {"type": "Echo"},
+        "drain": {"deadlineSeconds": 120},
+        "template": TEST_SPECS["TransceiverPool"]["template"],
+    },
+}
+
+
+def redis() -> list[dict[str, Any]]:
+    labels = {"app": "redis"}
+    container = {
+        "name": "redis",
+        "image": image("redis"),
+        "ports": [{"containerPort": 6379}],
+        "readinessProbe": {"tcpSocket": {"port": 6379}, "periodSeconds": 1},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    pod = {
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+    }
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "redis"},
+            "stringData": {"url": "redis://redis:6379"},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "redis"},
+            "spec": {"selector": labels, "ports": [{"port": 6379}]},
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "redis"},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+        },
+    ]
+
+
+def merged(under: Any, over: Any) -> Any:
+    if isinstance(under, dict) and isinstance(over, Mapping):
+        return {**under, **{name: merged(under.get(name), value) for name, value in over.items()}}
+    return over
+
+
+def lost(reports: Sequence[Mapping[str, Any]]) -> int:
+    """Packets that did not come, of all calls, in the direction to the caller."""
+    return sum(int(report["packets"]["lost"]) for report in reports)

@@ -1,0 +1,147 @@
+"""RouteTables of a real API server as a process has them: put together, held back, and kept in a file."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from antiphon_wire.cluster.access import KubeconfigAccess
+from antiphon_wire.cluster.cluster_tables import ClusterTables
+from antiphon_wire.table_setting import ClusterTable
+from real_kubernetes.control_plane import ControlPlane
+from route_tables import RELAY, VIP, RouteTables, block, route_tables
+
+pytestmark = pytest.mark.cluster
+
+PATIENCE_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def fleet(control_plane: ControlPlane) -> Iterator[RouteTables]:
+    with route_tables(control_plane.cluster, "tables") as tables:
+        yield tables
+
+
+@pytest.fixture(autouse=True)
+def empty(fleet: RouteTables) -> Iterator[None]:
+    yield
+    fleet.cluster.kubectl("delete", "routetables", "--all", "-n", fleet.namespace)
+
+
+@asynccontextmanager
+async def followed(
+    fleet: RouteTables, cache: Path | None = None, *, with_blocks: bool = True
+) -> AsyncIterator[ClusterTables]:
+    access = KubeconfigAccess(fleet.cluster.kubeconfig)
+    tables = ClusterTables(ClusterTable(fleet.namespace, RELAY, access, cache), with_blocks=with_blocks)
+    running = asyncio.create_task(tables.run())
+    try:
+        yield tables
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def eventually(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+def pods(tables: ClusterTables) -> list[str]:
+    return sorted(block.pod for block in tables.current.routes.blocks) if tables.current else []
+
+
+async def test_shards_become_one_table_and_a_deleted_one_changes_nothing(fleet: RouteTables) -> None:
+    async with followed(fleet) as tables:
+        assert pods(tables) == []
+        fleet.write([block(8, "one")], shards=2)
+        last = fleet.write([block(16, "two")], shard=1, shards=2)
+        await eventually(lambda: pods(tables) == ["one", "two"], "both shards are there")
+        table = tables.current
+        assert table is not None
+        assert (table.routes.generation, [str(address) for address in table.vip]) == (last, [VIP])
+        fleet.delete(1)
+        fleet.write([block(8, "changed")], shards=2)
+        await eventually(lambda: pods(tables) == ["changed", "two"], "the other shard goes on")
+        fleet.delete(0)
+        fleet.write([block(16, "renewed")], shard=1, shards=2)
+        await eventually(lambda: pods(tables) == ["changed", "renewed"], "and the same the other way round")
+        assert tables.refused == 0
+
+
+async def test_a_bad_shard_is_refused_and_the_last_good_one_stays(fleet: RouteTables) -> None:
+    async with followed(fleet) as tables:
+        fleet.write([block(8, "good")])
+        await eventually(lambda: pods(tables) == ["good"], "the good one")
+        fleet.write([block(8, "bad", hop="nowhere")])
+        await eventually(lambda: tables.refused == 1, "the bad one is counted")
+        assert pods(tables) == ["good"]
+        fleet.write([block(8, "better")])
+        await eventually(lambda: pods(tables) == ["better"], "the next good one")
+
+
+async def test_a_table_that_drops_most_blocks_is_held_back_until_one_does_not(fleet: RouteTables) -> None:
+    blocks = [block(8 * number, f"pod-{number}") for number in range(6)]
+    async with followed(fleet) as tables:
+        fleet.write(blocks)
+        await eventually(lambda: len(pods(tables)) == 6, "all are there")
+        fleet.write(blocks[:2])
+        await eventually(lambda: tables.refused == 1, "the loss is held back")
+        assert len(pods(tables)) == 6
+        fleet.write(blocks[:3])
+        await eventually(lambda: len(pods(tables)) == 3, "half of them may go")
+
+
+async def test_whoever_needs_the_fleet_only_is_told_of_shard_0_only(fleet: RouteTables) -> None:
+    async with followed(fleet, with_blocks=False) as tables:
+        fleet.write([block(8, "one", hop="nowhere")], shards=2, relays=[relay("10.0.0.1:7100")])
+        await eventually(lambda: tables.current is not None, "a table is there")
+        fleet.write([block(16, "two")], shard=1, shards=2)
+        fleet.write([block(8, "one")], shards=2, relays=[relay("10.0.0.2:7100")])
+        await eventually(lambda: tables.current and tables.current.routes.relays[0].hop == "10.0.0.2:7100", "a change")
+        assert pods(tables) == []
+        assert tables.refused == 0
+
+
+def relay(hop: str) -> dict[str, object]:
+    return {"name": "relay-0", "hop": hop, "workers": 1}
+
+
+async def test_the_cache_has_the_table_in_force_for_the_next_start(fleet: RouteTables, tmp_path: Path) -> None:
+    cache = tmp_path / "routes.json"
+    blocks = [block(8 * number, f"pod-{number}") for number in range(6)]
+    async with followed(fleet, cache) as tables:
+        fleet.write(blocks[:1], shards=2)
+        fleet.write(blocks[1:], shard=1, shards=2)
+        await eventually(lambda: len(pods(tables)) == 6, "all are there")
+        await eventually(lambda: cache.exists() and "pod-5" in cache.read_text(), "they are cached")
+        fleet.write([], shard=1, shards=2)
+        await eventually(lambda: tables.refused == 1, "the loss is held back")
+    nowhere = KubeconfigAccess(tmp_path / "absent")
+    restarted = ClusterTables(ClusterTable(fleet.namespace, RELAY, nowhere, cache))
+    assert pods(restarted) == [f"pod-{number}" for number in range(6)]
+    assert restarted.current is not None
+    assert [str(address) for address in restarted.current.vip] == [VIP]
+
+
+async def test_credentials_that_are_not_there_yet_are_waited_for(
+    fleet: RouteTables, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fleet.write([block(8, "one")])
+    config = tmp_path / "config"
+    tables = ClusterTables(ClusterTable(fleet.namespace, RELAY, KubeconfigAccess(config)))
+    running = asyncio.create_task(tables.run())
+    try:
+        await eventually(lambda: tables.watch.age_s > 1, "it tries")
+        assert tables.current is None
+        config.write_text(fleet.cluster.kubeconfig.read_text())
+        await eventually(lambda: pods(tables) == ["one"], "the table is there")
+        assert caplog.text.count("no way to the API server yet") == 1
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
