@@ -14,6 +14,7 @@ from antiphon_crds.overlay import Json
 from antiphon_crds.transceiver_pool import TransceiverPool
 from antiphon_crds.voice_relay import VoiceRelay
 from antiphon_wire import Pool, Relay
+from antiphon_wire.control import BackendState
 
 Manifest = Mapping[str, Json]
 """A Kubernetes object as JSON."""
@@ -25,16 +26,6 @@ class ChildKey:
 
     kind: str
     name: str
-
-
-class BackendState(StrEnum):
-    """What a transceiver last found of its backend; also reasons of the condition BackendReachable."""
-
-    NOT_PROBED = "NotProbed"
-    REACHABLE = "Reachable"
-    UNREACHABLE = "Unreachable"
-    UNAUTHORIZED = "Unauthorized"
-    CERTIFICATE_INVALID = "CertificateInvalid"
 
 
 class NodeState(StrEnum):

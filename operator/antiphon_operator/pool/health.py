@@ -7,12 +7,13 @@ from typing import Final
 
 from antiphon_crds.transceiver_pool import BackendType
 from antiphon_operator.conditions import Condition, fails, holds, stored, unknown
-from antiphon_operator.observed import BackendState, ObservedPod
+from antiphon_operator.observed import ObservedPod
 from antiphon_operator.pool.census import is_available
 from antiphon_operator.pool.figures import counted
 from antiphon_operator.pool.reason import BackendReason, PodsReason, RoutesReason
 from antiphon_operator.pool.view import PoolView
 from antiphon_operator.relay.finding import PATIENCE_S, Finding
+from antiphon_wire.control import BackendState
 
 PODS: Final = "PodsAvailable"
 ROUTES: Final = "RoutesPublished"

@@ -6,8 +6,9 @@ from dataclasses import replace
 from antiphon_crds.overlay import Json
 from antiphon_operator.actions import Event, EventType
 from antiphon_operator.conditions import fails, holds, written
-from antiphon_operator.observed import BackendState, Fleet, Manifest, NodeState, ObservedPool, TableBlockState
+from antiphon_operator.observed import Fleet, Manifest, NodeState, ObservedPool, TableBlockState
 from antiphon_operator.plan import plan
+from antiphon_wire.control import BackendState
 from transceiver_pools import block, fleet, load, name, pod, pool_of, settled, table
 from voice_relays import NOW
 

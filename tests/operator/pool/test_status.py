@@ -8,10 +8,11 @@ import pytest
 from antiphon_crds.overlay import Json
 from antiphon_crds.transceiver_pool import TransceiverPool
 from antiphon_operator.conditions import find
-from antiphon_operator.observed import BackendState, Fleet, Manifest, NodeState, ObservedPod, Refusal
+from antiphon_operator.observed import Fleet, Manifest, NodeState, ObservedPod, Refusal
 from antiphon_operator.pool.status import Report, report
 from antiphon_operator.pool.view import PoolView, view
 from antiphon_operator.routes.ledger import stored
+from antiphon_wire.control import BackendState
 from transceiver_pools import failed, load, name, pod, pool_of, settled, starting
 from voice_relays import NOW
 

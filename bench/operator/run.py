@@ -1,0 +1,178 @@
+"""The operator against a real control plane with simulated pods: what a fleet of N transceiver pods costs.
+
+etcd, the API server, its controllers, the simulated kubelet and the operator share this one machine, so the times
+are those of the whole; requests, bytes and the operator's own memory and processor time are the operator's alone.
+Prints a table and one line of JSON. ANTIPHON_BENCH_SECONDS bounds the time (default 420): sizes that no longer fit
+are left out. Needs the Kubernetes programs (`scripts/kubernetes`).
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "support"))
+
+from kwok_fleet import KwokFleet, kwok_fleet
+from operator_process import OperatorProcess, wait_for
+from real_kubernetes.kwok import KwokCluster, kwok_cluster
+from real_kubernetes.programs import program
+
+SIZES = (100, 300, 1000)
+IDLE_S = 20.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    pods: int
+    converged_s: float
+    requests: int
+    """Of the operator, but for watches, its Lease and discovery."""
+    requests_per_pod: float
+    cpu_s: float
+    rss_mib: float
+    watch_kib: float
+    """Sent to one watcher of the RouteTables while the fleet grew."""
+    replace_s: float
+    """From a pod's deletion until another one serves in its place."""
+    replace_kib: float
+    replace_requests: int
+    idle_cpu_percent: float
+    """Of one processor, with nothing to do but to ask every pod for its calls."""
+
+
+@contextmanager
+def watched_bytes(fleet: KwokFleet) -> Iterator[Path]:
+    """A file that grows by what a relay's watch of the RouteTables is sent."""
+    sent = fleet.folder / "watched"
+    path = f"/apis/antiphon.dev/v1alpha1/namespaces/{fleet.namespace}/routetables?watch=true"
+    kubeconfig = fleet.kwok.control_plane.cluster.kubeconfig
+    with sent.open("wb") as output:
+        watcher = subprocess.Popen(
+            [program("kubectl"), f"--kubeconfig={kubeconfig}", "get", "--raw", path], stdout=output
+        )
+        try:
+            yield sent
+        finally:
+            watcher.terminate()
+            watcher.wait()
+
+
+def requests_of(operator: OperatorProcess) -> int:
+    left_out = ('kind="Lease"', 'verb="discover"')
+    return total(
+        operator, "antiphon_operator_api_requests_total", lambda series: not any(x in series for x in left_out)
+    )
+
+
+def pods_made(operator: OperatorProcess) -> int:
+    return total(operator, "antiphon_operator_actions_total", lambda series: 'action="Create",kind="Pod"' in series)
+
+
+def pods_ready(operator: OperatorProcess) -> int:
+    return total(operator, "antiphon_operator_pods{", lambda series: 'state="Ready"' in series)
+
+
+def total(operator: OperatorProcess, name: str, counts: Callable[[str], bool]) -> int:
+    lines = [line.rpartition(" ") for line in operator.metrics().splitlines() if line.startswith(name)]
+    return sum(round(float(value)) for series, _, value in lines if counts(series))
+
+
+def available(fleet: KwokFleet) -> int:
+    found = fleet.kubectl("get", "transceiverpool/agents", "-o", "jsonpath={.status.availableReplicas}")
+    return int(found or 0)
+
+
+def names(fleet: KwokFleet) -> set[str]:
+    return set(fleet.kubectl("get", "pods", "-l", "antiphon.dev/pool=agents", "-o", "name").split())
+
+
+def measure(kwok: KwokCluster, pods: int, patience_s: float) -> Cost:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        kwok_fleet(kwok, Path(folder)) as fleet,
+        fleet.operator(f"operator-{pods}") as operator,
+    ):
+        operator.wait_leads()
+        fleet.apply(replicas=0)
+        wait_for(lambda: fleet.kubectl("get", "routetables", "-o", "name") != "", "the fleet is there")
+        with watched_bytes(fleet) as sent:
+            cost = grow(fleet, operator, sent, pods, patience_s)
+        fleet.scale(0)
+        wait_for(lambda: not names(fleet), "the pods are gone", 120)
+        return cost
+
+
+def grow(fleet: KwokFleet, operator: OperatorProcess, sent: Path, pods: int, patience_s: float) -> Cost:
+    asked, cpu, begun = requests_of(operator), operator.metric("process_cpu_seconds_total"), time.monotonic()
+    fleet.scale(pods)
+    operator.wait_for(lambda: available(fleet) == pods, f"{pods} pods serve", patience_s)
+    converged_s = time.monotonic() - begun
+    grown = requests_of(operator) - asked
+    cpu_s = operator.metric("process_cpu_seconds_total") - cpu
+    bytes_grown = sent.stat().st_size
+
+    asked, made, gone = requests_of(operator), pods_made(operator), min(names(fleet))
+    begun = time.monotonic()
+    fleet.kubectl("delete", gone, "--force", "--grace-period=0", "--wait=false")
+    operator.wait_for(lambda: pods_made(operator) > made and pods_ready(operator) == pods, "it is replaced")
+    replace_s = time.monotonic() - begun
+    replace_requests, bytes_replaced = requests_of(operator) - asked, sent.stat().st_size - bytes_grown
+
+    cpu = operator.metric("process_cpu_seconds_total")
+    time.sleep(IDLE_S)
+    idle = (operator.metric("process_cpu_seconds_total") - cpu) / IDLE_S
+    return Cost(
+        pods=pods,
+        converged_s=converged_s,
+        requests=grown,
+        requests_per_pod=grown / pods,
+        cpu_s=cpu_s,
+        rss_mib=operator.metric("process_resident_memory_bytes") / 2**20,
+        watch_kib=bytes_grown / 1024,
+        replace_s=replace_s,
+        replace_kib=bytes_replaced / 1024,
+        replace_requests=replace_requests,
+        idle_cpu_percent=idle * 100,
+    )
+
+
+COLUMNS = {
+    "pods": "{0.pods}",
+    "all serve after s": "{0.converged_s:.1f}",
+    "API requests": "{0.requests}",
+    "per pod": "{0.requests_per_pod:.2f}",
+    "CPU s": "{0.cpu_s:.1f}",
+    "RSS MiB": "{0.rss_mib:.0f}",
+    "KiB to a watcher": "{0.watch_kib:.0f}",
+    "one replaced after s": "{0.replace_s:.1f}",
+    "KiB": "{0.replace_kib:.0f}",
+    "requests": "{0.replace_requests}",
+    "idle CPU %": "{0.idle_cpu_percent:.1f}",
+}
+
+
+def main() -> None:
+    end = time.monotonic() + float(os.environ.get("ANTIPHON_BENCH_SECONDS", "420"))
+    costs: list[Cost] = []
+    with tempfile.TemporaryDirectory() as folder, kwok_cluster(Path(folder)) as kwok:
+        for pods in SIZES:
+            left = end - time.monotonic()
+            if costs and left < costs[-1].converged_s * pods / costs[-1].pods + 2 * IDLE_S:
+                break
+            costs.append(measure(kwok, pods, max(left, 60.0)))
+            print(f"{pods} pods measured", file=sys.stderr)
+    print(f"{os.cpu_count()} CPUs\n\n| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+    for cost in costs:
+        print("| " + " | ".join(form.format(cost) for form in COLUMNS.values()) + " |")
+    print(json.dumps([asdict(cost) for cost in costs]))
+
+
+if __name__ == "__main__":
+    main()

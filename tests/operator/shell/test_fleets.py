@@ -1,0 +1,270 @@
+"""Which objects belong to which fleet, and what of the news makes it be planned anew."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from antiphon_crds.overlay import Json
+from antiphon_operator.fleets import FleetKey, Fleets, Orphans, Transceiver, UnreadableFleetError
+from antiphon_operator.kinds import CHILDREN, Kind
+from antiphon_operator.metrics import Metrics
+from antiphon_operator.observed import ChildKey, Fleet, Images, NodeState, PodLoad, Refusal
+from antiphon_wire.cluster.manifest import ObjectKey
+from antiphon_wire.cluster.object_store import Change, ChangeKind
+from antiphon_wire.control import BackendState
+
+Document = dict[str, Json]
+
+EDGE = FleetKey("voice", "edge")
+SECRET = next(kind for kind in CHILDREN if kind.name == "Secret")
+
+
+@dataclass
+class Watched:
+    """Fleets, and the keys that were marked since somebody looked."""
+
+    marked: list[FleetKey] = field(default_factory=list)
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        self.fleets = Fleets(Images("r", "t", "s"), "antiphon-system", self.metrics, self.marked.append)
+
+    def news(self) -> set[FleetKey]:
+        marked = set(self.marked)
+        self.marked.clear()
+        return marked
+
+    def relay(self, kind: ChangeKind = ChangeKind.MODIFIED, **metadata: Json) -> None:
+        self.fleets.heard_relay(change(kind, document("VoiceRelay", "edge", {}, **metadata)))
+
+    def pool(
+        self, name: str = "agents", relay: str = "edge", kind: ChangeKind = ChangeKind.MODIFIED, **more: Json
+    ) -> None:
+        spec: Document = {"relayRef": {"name": relay}, "backend": {"type": "Echo"}}
+        self.fleets.heard_pool(change(kind, document("TransceiverPool", name, spec, **more)))
+
+    def pod(self, name: str, labels: dict[str, Json], kind: ChangeKind = ChangeKind.MODIFIED) -> None:
+        manifest: Document = {
+            "metadata": {
+                "name": name,
+                "namespace": "voice",
+                "uid": f"uid-{name}",
+                "labels": {"antiphon.dev/relay": "edge", **labels},
+            },
+            "spec": {"nodeName": "n1"},
+            "status": {"phase": "Running", "podIP": "10.0.0.1"},
+        }
+        self.fleets.heard_pod(change(kind, manifest))
+
+    def pool_pod(self, name: str, pool: str = "agents", kind: ChangeKind = ChangeKind.MODIFIED) -> None:
+        self.pod(name, {"antiphon.dev/pool": pool}, kind)
+
+    def table(self, name: str, state: str = "Active", kind: ChangeKind = ChangeKind.MODIFIED) -> None:
+        block: Json = {"first": 8, "pod": "agents-00000008", "pool": "agents", "state": state}
+        spec: Document = {"relayRef": {"name": "edge"}, "shard": int(name[-1]), "shards": 2, "blocks": [block]}
+        self.fleets.heard_table(change(kind, document("RouteTable", name, spec)))
+
+    def node(self, *, unschedulable: bool, name: str = "n1") -> None:
+        manifest: Document = {"metadata": {"name": name}, "spec": {"unschedulable": unschedulable}}
+        self.fleets.heard_node(Change(ChangeKind.MODIFIED, ObjectKey("", name), manifest))
+
+    def observed(self) -> Fleet:
+        found = self.fleets.observe(EDGE, {})
+        assert isinstance(found, Fleet)
+        return found
+
+
+def document(kind: str, name: str, spec: Document, **metadata: Json) -> Document:
+    whole = {"name": name, "namespace": "voice", "uid": f"uid-{name}", **metadata}
+    return {"apiVersion": "antiphon.dev/v1alpha1", "kind": kind, "metadata": whole, "spec": spec}
+
+
+def change(kind: ChangeKind, manifest: Document) -> Change:
+    metadata = manifest["metadata"]
+    assert isinstance(metadata, dict)
+    return Change(kind, ObjectKey(str(metadata["namespace"]), str(metadata["name"])), manifest)
+
+
+def child(kind: Kind, name: str, relay: str) -> Change:
+    labels: Json = {"antiphon.dev/relay": relay}
+    return change(ChangeKind.ADDED, {"metadata": {"name": name, "namespace": "voice", "labels": labels}})
+
+
+def test_a_fleet_is_put_together_from_what_names_it() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool("agents", creationTimestamp="2026-11-21T06:00:00Z")
+    watched.pool("first", creationTimestamp="2026-11-20T06:00:00Z")
+    watched.pod("edge-relay-1", {"app.kubernetes.io/component": "relay"})
+    watched.pod("edge-signaling-1", {"app.kubernetes.io/component": "signaling"})
+    watched.pool_pod("agents-00000010")
+    watched.pool_pod("agents-00000008")
+    watched.table("edge-1")
+    watched.table("edge-0")
+    watched.fleets.heard_child(SECRET, child(SECRET, "edge-keys", "edge"))
+    assert watched.news() == {EDGE}
+    fleet = watched.observed()
+    assert [observed.pool.metadata.name for observed in fleet.pools] == ["first", "agents"], "the oldest first"
+    assert [pod.name for pod in fleet.pools[1].pods] == ["agents-00000008", "agents-00000010"]
+    assert [pod.name for pod in fleet.relay_pods] == ["edge-relay-1"]
+    assert [table.name for table in fleet.tables] == ["edge-0", "edge-1"]
+    found = fleet.children[ChildKey("Secret", "edge-keys")]
+    assert (found["apiVersion"], found["kind"]) == ("v1", "Secret"), "which the items of a list do not say"
+
+
+def test_another_fleet_hears_nothing() -> None:
+    watched = Watched()
+    watched.pool("agents", relay="edge")
+    watched.pool("others", relay="core")
+    assert watched.news() == {EDGE, FleetKey("voice", "core")}
+    watched.fleets.heard_child(SECRET, child(SECRET, "core-keys", "core"))
+    assert watched.news() == {FleetKey("voice", "core")}
+
+
+def test_pools_without_their_relay_are_orphans() -> None:
+    watched = Watched()
+    watched.pool()
+    found = watched.fleets.observe(EDGE, {})
+    assert isinstance(found, Orphans)
+    assert [observed.pool.metadata.name for observed in found.pools] == ["agents"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param({"kind": ChangeKind.DELETED}, id="it is gone"),
+        pytest.param({"deletionTimestamp": "2026-11-21T06:00:00Z"}, id="it is deleted in the foreground"),
+    ],
+)
+def test_pods_of_a_deleted_pool_are_strays(end: dict[str, Json]) -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool()
+    watched.pool_pod("agents-00000008")
+    watched.pool(**end)  # type: ignore[arg-type]
+    fleet = watched.observed()
+    assert fleet.pools == ()
+    assert [pod.name for pod in fleet.stray_pods] == ["agents-00000008"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param({"kind": ChangeKind.DELETED}, id="it is gone"),
+        pytest.param({"deletionTimestamp": "2026-11-21T06:00:00Z"}, id="it is deleted in the foreground"),
+    ],
+)
+def test_nothing_is_planned_for_a_deleted_relay(end: dict[str, Json]) -> None:
+    watched = Watched()
+    watched.relay()
+    watched.relay(**end)  # type: ignore[arg-type]
+    assert watched.fleets.observe(EDGE, {}) is None
+
+
+def test_a_fleet_that_is_gone_is_forgotten() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool_pod("agents-00000008")
+    watched.relay(ChangeKind.DELETED)
+    assert EDGE in watched.fleets
+    watched.pool_pod("agents-00000008", kind=ChangeKind.DELETED)
+    assert EDGE not in watched.fleets
+    assert watched.fleets.keys() == ()
+
+
+def test_a_pod_that_changed_in_nothing_that_counts_is_no_news() -> None:
+    watched = Watched()
+    watched.pool_pod("agents-00000008")
+    watched.news()
+    watched.pool_pod("agents-00000008")
+    assert watched.news() == set()
+
+
+def test_a_node_concerns_the_fleets_with_pods_on_it() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool()
+    watched.pool_pod("agents-00000008")
+    assert watched.observed().pools[0].pods[0].node_state is NodeState.LOST, "no such node"
+    watched.node(unschedulable=False)
+    assert watched.news() == {EDGE}
+    assert watched.observed().pools[0].pods[0].node_state is NodeState.USABLE
+    watched.node(unschedulable=False)
+    watched.node(unschedulable=True, name="n2")
+    assert watched.news() == set()
+    watched.node(unschedulable=True)
+    assert watched.news() == {EDGE}
+    assert watched.observed().pools[0].pods[0].node_state is NodeState.CORDONED
+
+
+def test_a_pods_answer_is_seen_and_ends_with_the_pod() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool()
+    watched.pool_pod("agents-00000008")
+    transceiver = next(watched.fleets.transceivers())
+    assert transceiver == Transceiver(EDGE, "agents", "uid-agents-00000008", "agents-00000008", "10.0.0.1")
+    load = PodLoad(60, 3, draining=False, backend=BackendState.REACHABLE, at=1.0)
+    watched.news()
+    watched.fleets.heard_load(transceiver, load, matters=False)
+    assert watched.news() == set()
+    assert watched.observed().pools[0].pods[0].load == load
+    watched.fleets.heard_load(transceiver, None, matters=True)
+    assert watched.news() == {EDGE}
+    assert watched.observed().pools[0].pods[0].load is None
+    watched.pool_pod("agents-00000008", kind=ChangeKind.DELETED)
+    watched.news()
+    watched.fleets.heard_load(transceiver, load, matters=True)
+    assert watched.news() == set(), "a late answer of a pod that is gone"
+
+
+def test_an_object_of_another_version_stops_its_fleet_until_it_can_be_read() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.table("edge-0", state="Resting")
+    with pytest.raises(UnreadableFleetError, match="RouteTable edge-0"):
+        watched.fleets.observe(EDGE, {})
+    assert b'antiphon_operator_unread_objects_total{kind="RouteTable"} 1.0' in watched.metrics.text()
+    watched.table("edge-0")
+    assert len(watched.observed().tables) == 1
+    watched.table("edge-0", state="Resting")
+    assert watched.observed().tables[0].blocks[0].pod == "agents-00000008", "it stands as it was read last"
+
+
+def test_a_resource_of_another_version_stops_its_fleet() -> None:
+    watched = Watched()
+    watched.relay()
+    spec: Document = {"relayRef": {"name": "edge"}, "backend": {"type": "Telepathy"}}
+    odd = document("TransceiverPool", "odd", spec)
+    watched.fleets.heard_pool(change(ChangeKind.ADDED, odd))
+    with pytest.raises(UnreadableFleetError, match="TransceiverPool odd"):
+        watched.fleets.observe(EDGE, {})
+    watched.fleets.heard_pool(change(ChangeKind.DELETED, odd))
+    assert watched.observed().pools == ()
+
+
+def test_a_pool_is_of_one_fleet_at_a_time() -> None:
+    watched = Watched()
+    watched.pool(relay="edge")
+    watched.pool(relay="core")
+    assert watched.fleets.keys() == (FleetKey("voice", "core"),)
+
+
+def test_refusals_are_news_once() -> None:
+    watched = Watched()
+    watched.relay()
+    refusal = Refusal("Pod", "agents-00000008", 403, "violates PodSecurity")
+    assert watched.fleets.refused(EDGE, (refusal,))
+    assert not watched.fleets.refused(EDGE, (refusal,))
+    assert watched.observed().refusals == (refusal,)
+    assert watched.fleets.refused(EDGE, ())
+
+
+def test_service_monitors_concern_everyone() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.news()
+    assert not watched.observed().has_service_monitors
+    watched.fleets.service_monitors_found()
+    assert watched.news() == {EDGE}
+    assert watched.observed().has_service_monitors

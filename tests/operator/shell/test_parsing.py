@@ -1,0 +1,237 @@
+"""Pods, nodes, RouteTables and transceivers' answers, as the API server and the pods write them."""
+
+import pytest
+
+from antiphon_crds.overlay import Json
+from antiphon_operator.kinds import NODE, POD
+from antiphon_operator.observed import NodeState, ObservedPod, TableBlock, TableBlockState
+from antiphon_operator.parsing.kept import kept
+from antiphon_operator.parsing.loads import read_load
+from antiphon_operator.parsing.nodes import Toleration, read_node
+from antiphon_operator.parsing.pods import read_pod
+from antiphon_operator.parsing.route_tables import read_route_table
+from antiphon_operator.parsing.unreadable import UnreadableError
+from antiphon_wire import Pool, Relay
+from antiphon_wire.control import BackendState
+
+Document = dict[str, Json]
+
+RUNNING: Document = {
+    "metadata": {
+        "name": "agents-0a1b2c38",
+        "namespace": "voice",
+        "uid": "u1",
+        "creationTimestamp": "2026-11-21T06:00:00Z",
+        "labels": {
+            "app.kubernetes.io/component": "transceiver",
+            "antiphon.dev/relay": "edge",
+            "antiphon.dev/pool": "agents",
+            "antiphon.dev/revision": "abc",
+            "antiphon.dev/busy": "true",
+        },
+        "annotations": {"antiphon.dev/routes": "0x0a1b2c38"},
+    },
+    "spec": {"nodeName": "n1", "tolerations": [{"key": "voice", "operator": "Exists"}]},
+    "status": {
+        "phase": "Running",
+        "podIP": "10.244.0.9",
+        "conditions": [
+            {"type": "ContainersReady", "status": "True"},
+            {"type": "Ready", "status": "False"},
+            {"type": "antiphon.dev/routes-published", "status": "True"},
+        ],
+    },
+}
+
+
+def pod_with(status: Document, **metadata: Json) -> ObservedPod:
+    labels: Json = {"antiphon.dev/relay": "edge"}
+    return read_pod({"metadata": {"name": "p", "uid": "u", "labels": labels, **metadata}, "status": status}).pod
+
+
+def test_a_running_pod() -> None:
+    record = read_pod(RUNNING)
+    assert (record.fleet, record.component, record.pool) == ("edge", "transceiver", "agents")
+    assert record.tolerations == (Toleration("voice", "", "", exists=True),)
+    pod = record.pod
+    assert (pod.name, pod.uid, pod.revision, pod.first_route) == ("agents-0a1b2c38", "u1", "abc", 0x0A1B2C38)
+    assert (pod.ip, pod.node, pod.phase, pod.created_at) == ("10.244.0.9", "n1", "Running", 1795240800.0)
+    assert (pod.containers_ready, pod.ready, pod.routes_published, pod.busy) == (True, False, True, True)
+    assert (pod.deleted_at, pod.deadline, pod.waiting_reason, pod.unschedulable) == (None, None, None, None)
+
+
+def test_a_deleted_pod_says_when_and_until_when() -> None:
+    pod = pod_with({}, deletionTimestamp="2026-11-21T07:00:00Z", deletionGracePeriodSeconds=3600)
+    assert (pod.deleted_at, pod.deadline) == (1795240800.0, 1795244400.0)
+
+
+def test_a_pod_that_nothing_is_known_of_yet() -> None:
+    record = read_pod({})
+    assert (record.fleet, record.pool, record.pod.phase, record.pod.first_route) == ("", "", "Unknown", None)
+
+
+def test_why_a_pod_waits() -> None:
+    waiting: Json = {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}
+    starting: Json = {"reason": "ContainerCreating"}
+    pod = pod_with({"containerStatuses": [{"state": {"waiting": starting}}, {"state": {"waiting": waiting}}]})
+    assert (pod.waiting_reason, pod.waiting_message) == ("ImagePullBackOff", "Back-off pulling image")
+    conditions: Json = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}]
+    assert pod_with({"conditions": conditions}).unschedulable == "0/1 nodes are available"
+
+
+@pytest.mark.parametrize(
+    ("status", "ended_at", "because"),
+    [
+        pytest.param(
+            {
+                "phase": "Failed",
+                "containerStatuses": [
+                    {"state": {"terminated": {"exitCode": 0, "finishedAt": "2026-11-21T06:00:05Z"}}},
+                    {
+                        "state": {
+                            "terminated": {
+                                "exitCode": 137,
+                                "reason": "OOMKilled",
+                                "finishedAt": "2026-11-21T06:00:00Z",
+                            }
+                        }
+                    },
+                ],
+            },
+            1795240805.0,
+            "OOMKilled",
+            id="the container that ended badly says why, the last one when",
+        ),
+        pytest.param(
+            {"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"exitCode": 2, "reason": "Error"}}}]},
+            None,
+            "Error, exit code 2",
+            id="an error has its code",
+        ),
+        pytest.param({"phase": "Failed", "reason": "Evicted"}, None, "Evicted", id="the kubelet ended the pod"),
+        pytest.param({"phase": "Running", "reason": "Odd"}, None, None, id="a pod that runs has not ended"),
+    ],
+)
+def test_why_a_pod_ended(status: Document, ended_at: float | None, because: str | None) -> None:
+    pod = pod_with(status)
+    assert (pod.ended_at, pod.ended_because) == (ended_at, because)
+
+
+def node(spec: Document, ready: str = "True") -> Document:
+    return {"spec": spec, "status": {"conditions": [{"type": "Ready", "status": ready}]}}
+
+
+def tainted(key: str, effect: str) -> Document:
+    return node({"taints": [{"key": key, "value": "voice", "effect": effect}]})
+
+
+@pytest.mark.parametrize(
+    ("manifest", "state"),
+    [
+        pytest.param(node({}), NodeState.USABLE, id="a ready node is usable"),
+        pytest.param({"metadata": {}}, NodeState.USABLE, id="a node that has said nothing yet is not lost"),
+        pytest.param(node({"unschedulable": True}), NodeState.CORDONED, id="kubectl cordon"),
+        pytest.param(node({}, ready="False"), NodeState.LOST, id="the kubelet says that it is not ready"),
+        pytest.param(node({}, ready="Unknown"), NodeState.LOST, id="the kubelet says nothing any more"),
+        pytest.param(
+            tainted("node.kubernetes.io/unreachable", "NoExecute"), NodeState.LOST, id="tainted as unreachable"
+        ),
+        pytest.param(tainted("spot-reclaim", "NoSchedule"), NodeState.CORDONED, id="an autoscaler's taint"),
+        pytest.param(tainted("maintenance", "NoExecute"), NodeState.CORDONED, id="a taint that evicts"),
+        pytest.param(tainted("please-not", "PreferNoSchedule"), NodeState.USABLE, id="a mere preference"),
+        pytest.param(
+            tainted("node.kubernetes.io/memory-pressure", "NoSchedule"),
+            NodeState.USABLE,
+            id="pressure, on which the kubelet acts itself",
+        ),
+        pytest.param(tainted("dedicated", "NoSchedule"), NodeState.USABLE, id="a taint that the pod tolerates"),
+        pytest.param(tainted("gpu", "NoSchedule"), NodeState.USABLE, id="a taint that it tolerates with any value"),
+    ],
+)
+def test_what_a_node_means_for_a_pod(manifest: Document, state: NodeState) -> None:
+    tolerations = (
+        Toleration("dedicated", "voice", "NoSchedule", exists=False),
+        Toleration("gpu", "", "", exists=True),
+    )
+    assert read_node(manifest).state_for(tolerations) is state
+
+
+def test_a_route_table() -> None:
+    first: Json = {"first": 16, "pod": "agents-00000010", "pool": "agents", "state": "Reserved"}
+    lost: Json = {
+        "first": 24,
+        "pod": "agents-00000018",
+        "pool": "agents",
+        "state": "Lost",
+        "hop": "10.0.0.1:7200",
+        "control": "10.0.0.1:7300",
+        "lostAt": "2026-11-21T06:00:00Z",
+    }
+    spec: Json = {
+        "shard": 1,
+        "shards": 2,
+        "generation": 1763704800123,
+        "clusterID": 5,
+        "vip": ["203.0.113.7:3478"],
+        "relays": [{"name": "r", "hop": "10.0.0.2:7100", "workers": 2}],
+        "pools": [{"name": "agents", "models": ["parrot"], "default": True}],
+        "blocks": [first, lost],
+    }
+    table = read_route_table({"metadata": {"name": "edge-1", "resourceVersion": "9"}, "spec": spec})
+    assert (table.name, table.resource_version, table.shard, table.shards) == ("edge-1", "9", 1, 2)
+    assert (table.generation, table.cluster_id, table.vip) == (1763704800123, 5, ("203.0.113.7:3478",))
+    assert table.relays == (Relay("r", "10.0.0.2:7100", 2),)
+    assert table.pools == (Pool("agents", ("parrot",), default=True),)
+    assert table.blocks == (
+        TableBlock(16, "agents-00000010", "agents", TableBlockState.RESERVED),
+        TableBlock(
+            24,
+            "agents-00000018",
+            "agents",
+            TableBlockState.LOST,
+            "10.0.0.1:7200",
+            "10.0.0.1:7300",
+            lost_at=1795240800.0,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param({"first": 8, "pod": "a", "pool": "p", "state": "Resting"}, id="a state of a later version"),
+        pytest.param({"pod": "a", "pool": "p", "state": "Active"}, id="no route"),
+        pytest.param({"first": 8, "pool": "p", "state": "Active"}, id="no pod"),
+    ],
+)
+def test_a_block_that_is_not_understood_is_never_overlooked(block: Document) -> None:
+    with pytest.raises(UnreadableError):
+        read_route_table({"metadata": {"name": "edge-0"}, "spec": {"blocks": [block]}})
+
+
+def test_a_transceivers_answer() -> None:
+    body = b'{"pod": "a", "capacity": 60, "live": 3, "free": 57, "draining": true, "backend": "Unreachable"}'
+    load = read_load(body, at=5.0)
+    assert load is not None
+    assert (load.capacity, load.live, load.draining, load.at) == (60, 3, True, 5.0)
+    assert load.backend is BackendState.UNREACHABLE
+    older = read_load(b'{"capacity": 60, "live": 3}', at=5.0)
+    assert older is not None
+    assert older.backend is BackendState.NOT_PROBED
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"capacity": "many"}', b'{"live": 3}', b"[" * 100_000])
+def test_what_is_no_answer(body: bytes) -> None:
+    assert read_load(body, at=5.0) is None
+
+
+@pytest.mark.parametrize("manifest", [RUNNING, {}, {"metadata": {"name": "p"}, "status": {"phase": "Failed"}}])
+def test_what_is_kept_of_a_pod_is_all_that_is_read(manifest: Document) -> None:
+    assert read_pod(kept(POD)(manifest)) == read_pod(manifest)
+
+
+def test_what_is_kept_of_a_node_is_all_that_is_read() -> None:
+    metadata: Json = {"name": "n1", "managedFields": [{}]}
+    whole = {**tainted("maintenance", "NoExecute"), "metadata": metadata}
+    assert read_node(kept(NODE)(whole)) == read_node(whole)
+    assert kept(NODE)(whole)["metadata"] == {"name": "n1"}
