@@ -16,6 +16,8 @@ NEEDS = {
     "namespaces": ("ip", "iproute2 is not installed"),
 }
 
+pytest_plugins = ["real_kubernetes.fixtures"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run (CI)")

@@ -1,0 +1,35 @@
+"""One release and one fleet for all tests of this folder: each leaves it as it found it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from deployed_fleet import DeployedFleet, deployed_fleet, installed
+from real_kubernetes.real_cluster import RealCluster
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What the others were seen to need is judged after them.
+    items.sort(key=lambda item: item.path.name == "test_permissions.py")
+
+
+@pytest.fixture(scope="session")
+def release(real_cluster: RealCluster) -> Iterator[RealCluster]:
+    with installed(real_cluster):
+        yield real_cluster
+
+
+@pytest.fixture(scope="session")
+def fleet(release: RealCluster) -> Iterator[DeployedFleet]:
+    with deployed_fleet(release, "voice") as deployed:
+        yield deployed
+
+
+@pytest.fixture(autouse=True)
+async def no_caller_is_left(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Also where a test failed while its calls went on."""
+    yield
+    if "fleet" in request.fixturenames:
+        deployed = request.getfixturevalue("fleet")
+        assert isinstance(deployed, DeployedFleet)
+        await deployed.hang_up()

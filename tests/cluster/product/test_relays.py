@@ -1,0 +1,76 @@
+"""Relays go and come during calls, with the flow cache: the calls go on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deployed_fleet import DeployedFleet, lost, until
+
+pytestmark = pytest.mark.kubelet
+
+
+def delete_one(fleet: DeployedFleet) -> None:
+    name = fleet.pods("relay")[0]["metadata"]["name"]
+    fleet.kubectl("delete", "pod", name, "--wait=false")
+
+
+def scale_up(fleet: DeployedFleet) -> None:
+    fleet.patch("voicerelay", "edge", {"spec": {"workload": {"replicas": 3}}})
+
+
+def scale_down(fleet: DeployedFleet) -> None:
+    fleet.patch("voicerelay", "edge", {"spec": {"workload": {"replicas": 2}}})
+
+
+def update(fleet: DeployedFleet) -> None:
+    fleet.patch("voicerelay", "edge", {"spec": {"template": {"metadata": {"labels": {"release": "next"}}}}})
+
+
+def settled(fleet: DeployedFleet) -> bool:
+    deployment = fleet.one("deployment", "edge-relay")
+    status, wanted = deployment["status"], deployment["spec"]["replicas"]
+    return bool(
+        wanted == fleet.one("voicerelay", "edge")["spec"]["workload"]["replicas"]
+        and status.get("observedGeneration") == deployment["metadata"]["generation"]
+        and status.get("replicas") == status.get("availableReplicas") == status.get("updatedReplicas") == wanted
+        and len(fleet.get("pods", "-l", "app.kubernetes.io/component=relay")) == wanted
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [delete_one, scale_up, scale_down, update], ids=["deleted", "scaled up", "scaled down", "updated"]
+)
+async def test_relays_change_in_order_and_nothing_is_lost(
+    fleet: DeployedFleet, change: Callable[[DeployedFleet], None]
+) -> None:
+    callers = await fleet.call(calls=6, keep_alive_s=35, model="echo")
+    await fleet.until_live(6, "mirrors")
+    change(fleet)
+    reports = await callers.reports(120)
+    await until(lambda: settled(fleet), "the relays are as wanted", 60)
+    print(f"\n{change.__name__}: {gaps(reports)}")
+    assert {report["outcome"] for report in reports} == {"ok"}, reports
+    assert lost(reports) == 0
+    assert all(report["loss_up"] == 0 for report in reports), [report["loss_up"] for report in reports]
+
+
+async def test_a_killed_relay_costs_a_gap_and_no_call(fleet: DeployedFleet) -> None:
+    callers = await fleet.call(calls=6, keep_alive_s=30, model="echo")
+    await fleet.until_live(6, "mirrors")
+    pod = fleet.pods("relay")[0]["metadata"]["name"]
+    fleet.kill(pod)
+
+    def restarted() -> bool:
+        states = fleet.one("pod", pod)["status"]["containerStatuses"]
+        return bool(states[0]["restartCount"] == 1 and states[0]["ready"])
+
+    await until(restarted, "the relay is back", 60)
+    reports = await callers.reports(120)
+    print(f"\nkilled: {gaps(reports)}")
+    assert {report["outcome"] for report in reports} == {"ok"}, reports
+
+
+def gaps(reports: list[dict[str, Any]]) -> str:
+    worst = sorted((report["longest_gap_ms"] for report in reports), reverse=True)
+    return f"{lost(reports)} packets lost of {len(reports)} calls, longest gaps {worst} ms"
