@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test unit rust fuzz lint bench clean machine requirements
+.PHONY: help setup up test unit rust fuzz kubernetes images e2e lint bench clean machine requirements
 
 help: ## This list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -14,7 +14,7 @@ help: ## This list
 up: setup ## Run the product here: relay, transceivers, signaling, an agent and the page (ARGS="--help" for options)
 	@exec antiphon up $(ARGS)
 
-test: setup machine $(if $(T),,rust fuzz) unit ## Every test, or T=tests/relay for some of the Python ones; says what this machine lacks
+test: setup machine $(if $(T),,rust fuzz) kubernetes images unit ## Every test, or T=tests/relay for some of the Python ones; says what this machine lacks
 
 setup: ## Install everything into .venv (fast when nothing changed)
 	@scripts/setup
@@ -30,6 +30,15 @@ rust:
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS
 	@scripts/fuzz $${FUZZ_SECONDS:-5}
+
+kubernetes: ## Build the Kubernetes that tests run on (once, about 9 minutes), or say why the tests that need it are skipped
+	@scripts/kubernetes >/dev/null || echo "kubernetes: the tests that need a cluster are skipped" >&2
+
+images: kubernetes ## Build the images that a cluster's tests run (minutes; later what changed), or say why they are skipped
+	@scripts/test-images >/dev/null || echo "images: the tests that need pods which run are skipped" >&2
+
+e2e: setup machine kubernetes images ## The tests on a real cluster alone
+	@pytest $(or $(T),tests/cluster) $(PYTEST_ARGS)
 
 lint: setup ## Formatting, lints, types, layers, stubs
 	@scripts/lint

@@ -14,6 +14,7 @@ NEEDS = {
     "browser": ("chromium", "chromium is not installed"),
     "node": ("node", "nodejs is not installed"),
     "namespaces": ("ip", "iproute2 is not installed"),
+    "prometheus": ("promtool", "prometheus is not installed"),
 }
 
 pytest_plugins = ["real_kubernetes.fixtures"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("wire", "relay", "transceiver", "signaling", "cli")
+PARTS = ("wire", "relay", "transceiver", "signaling", "crds", "operator", "cli")
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 40
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "service"}

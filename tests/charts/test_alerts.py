@@ -30,6 +30,7 @@ def expectations() -> list[Any]:
     return [expected for test in tests for expected in test["alert_rule_test"]]
 
 
+@pytest.mark.prometheus
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_the_cases_of_a_file_hold(path: Path) -> None:
     command = ["promtool", "test", "rules", path.name]

@@ -26,6 +26,7 @@ from redis_server import redis_server
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.redis,
+    pytest.mark.prometheus,
     pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
 ]
