@@ -68,10 +68,11 @@ class Executor:
     async def apply(self, plan: Plan) -> Applied:
         """Raises ApiError at the first request that may succeed later, and NotLeadingError.
 
-        What the server refuses for good is kept and the rest is done, so that the status can say it.
+        What the server refuses for good is kept and the rest is done, so that the status can say it. A child that
+        fails, behind a broken webhook say, holds up no routes and no pods: it is raised at the end.
         """
         applied = Applied()
-        await self._together(plan.children, applied)
+        failure = await self._children(plan, applied)
         refused_before = len(applied.refusals)
         for action in plan.tables:
             await self._do(action, applied)
@@ -81,7 +82,19 @@ class Executor:
         await self._together(plan.statuses, applied)
         for event in plan.events:
             await self._events.record(event)
+        if failure is not None:
+            raise failure
         return applied
+
+    async def _children(self, plan: Plan, applied: Applied) -> ApiError | None:
+        try:
+            await self._together(plan.children, applied)
+        except ApiError as error:
+            # What others wrote meanwhile may change the whole plan.
+            if error.failure is Failure.CONFLICT:
+                raise
+            return error
+        return None
 
     async def _together(self, actions: Sequence[Action], applied: Applied) -> None:
         """At the first failure no more are begun; those under way are heard to their end."""
@@ -115,7 +128,8 @@ class Executor:
             if error.failure is Failure.NOT_FOUND and isinstance(action, Patch):
                 self._known.missing(kind)
                 return
-            if error.failure is not Failure.REFUSED:
+            # What cannot even be applied is of a kind that the cluster no longer has.
+            if error.failure not in (Failure.REFUSED, Failure.NOT_FOUND):
                 raise
             applied.refusals.append(Refusal(kind.name, name, error.status, str(error)))
             return

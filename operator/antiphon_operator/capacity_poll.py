@@ -23,6 +23,7 @@ TICK_S: Final = 0.1
 ANSWER_S: Final = 1.0
 MOST_AT_ONCE: Final = 128
 CONTROL_PORT: Final = 7300
+LARGEST_ANSWER: Final = 4096
 
 
 class _PollError(Exception):
@@ -85,7 +86,7 @@ class CapacityPoll:
             async with session.get(url, headers=headers, allow_redirects=False) as response:
                 if response.status == 401:
                     raise _PollError(PollFailure.UNAUTHORIZED)
-                body = await response.read()
+                body = await response.content.read(LARGEST_ANSWER)
                 load = read_load(body, time()) if response.status == 200 else None
         except TimeoutError:
             raise _PollError(PollFailure.TIMEOUT) from None

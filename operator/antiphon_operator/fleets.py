@@ -231,11 +231,16 @@ class Fleets:
         )
 
     def transceivers(self) -> Iterator[Transceiver]:
-        """Every pod that runs and has an address, also one that drains."""
+        """Every pod of the ledger that runs and has an address, also one that drains.
+
+        They are sent the fleet's token. Labels do not make a pod one of them: whoever may label a pod is not thereby one
+        who may read Secrets.
+        """
         for key, members in self._members.items():
+            ours = {block.pod for table in members.tables.values() for block in table.blocks}
             for record in members.pods.values():
                 pod = record.pod
-                if record.pool and pod.phase == "Running" and pod.ip:
+                if pod.name in ours and record.pool and pod.phase == "Running" and pod.ip:
                     yield Transceiver(key, record.pool, pod.uid, pod.name, pod.ip)
 
     def child(self, key: FleetKey, kind: str, name: str) -> Manifest | None:

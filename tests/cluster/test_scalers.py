@@ -41,13 +41,14 @@ def test_hpa_drives_scale_where_the_pool_is_scaled_from_outside(fleet: KwokFleet
     calls.value = CALLS_PER_POD
     fleet.apply(replicas=1, scaling={"mode": "External"})
     fleet.wait_converged(1)
-    assert scale_of(fleet)["status"] == {"replicas": 1, "selector": "antiphon.dev/pool=agents"}
+    said = {"replicas": 1, "selector": "antiphon.dev/pool=agents"}
+    wait_for(lambda: scale_of(fleet)["status"] == said, "scale says 1", WITHIN_S)
 
     autoscale(fleet)
     calls.value = 2 * CALLS_PER_POD + 20
     fleet.wait_converged(3, WITHIN_S)
+    wait_for(lambda: scale_of(fleet)["status"]["replicas"] == 3, "scale says 3", WITHIN_S)
     assert scale_of(fleet)["spec"] == {"replicas": 3}
-    assert scale_of(fleet)["status"] == {"replicas": 3, "selector": "antiphon.dev/pool=agents"}
     assert condition(fleet, "AbleToScale")["status"] == "True"
 
     calls.value = CALLS_PER_POD + 10

@@ -120,6 +120,23 @@ def test_a_pool_stays_with_its_relay(namespace: Namespace, pool: str) -> None:
     assert refusal_lines(error.value) == [IMMUTABLE]
 
 
+def test_a_relay_keeps_its_cluster_id(namespace: Namespace) -> None:
+    metadata = {"name": "numbered"}
+    relay = {
+        "apiVersion": "antiphon.dev/v1alpha1",
+        "kind": "VoiceRelay",
+        "metadata": metadata,
+        "spec": {"clusterID": 3},
+    }
+    namespace.create(relay)
+    try:
+        namespace.patch("vrelay", "numbered", "{limits: {flowIdleTimeoutSeconds: 40}}")
+        with pytest.raises(KubectlError, match=r"spec\.clusterID: .*is immutable: it is in every ticket"):
+            namespace.patch("vrelay", "numbered", "{clusterID: 4}")
+    finally:
+        namespace.delete("vrelay", "numbered")
+
+
 def test_a_fixed_pool_is_scaled_by_kubectl(namespace: Namespace, pool: str) -> None:
     namespace.kubectl("scale", f"tpool/{pool}", "--replicas=5")
     assert TransceiverPool.parse(namespace.stored("tpool", pool)).spec.replicas == 5

@@ -54,7 +54,9 @@ def crash_loop(census: Census, revision: str | None, now: float) -> CrashLoop:
 
 def _failed_young(pod: ObservedPod, now: float) -> bool:
     ended_at = _ended_at(pod)
-    return pod.phase == "Failed" and pod.deleted_at is None and ended_at - pod.created_at < YOUNG_S > now - ended_at
+    # A program that ends in order before it ever served is none of ours: a command was laid over it.
+    failed = pod.phase == "Failed" or (pod.phase == "Succeeded" and not pod.routes_published)
+    return failed and pod.deleted_at is None and ended_at - pod.created_at < YOUNG_S > now - ended_at
 
 
 def _has_recovered(census: Census, latest: ObservedPod) -> bool:

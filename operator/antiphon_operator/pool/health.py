@@ -72,8 +72,6 @@ def backend_reachable(view: PoolView) -> Finding:
     probed = sum(found.values()) - found[BackendState.NOT_PROBED]
     if probed == 0 and view.bounds.desired == 0:
         return Finding(holds(BACKEND, BackendReason.NOT_PROBED, "no pods are wanted, so none has tried"))
-    if probed == 0 and view.bounds.desired == 0:
-        return Finding(holds(BACKEND, BackendReason.NOT_PROBED, "no pods are wanted, so none has tried"))
     if not found and (kept := stored(view.status, BACKEND)) is not None:
         # An operator that has just started does not know better than the one before.
         return Finding(kept, is_stalled=kept.reason == BackendReason.BACKEND_UNAUTHORIZED)

@@ -38,6 +38,11 @@ def attempts(number: int) -> list[ObservedPod]:
         pytest.param([failed(1, born=NOW - YOUNG_S - 1, ended=NOW)], None, id="it had served long enough"),
         pytest.param([failed(1, born=NOW - YOUNG_S - 9, ended=NOW - YOUNG_S)], None, id="it is long ago"),
         pytest.param([pod(1, phase="Succeeded", ended_at=NOW, created_at=NOW - 5)], None, id="it ended in order"),
+        pytest.param(
+            [pod(1, phase="Succeeded", ended_at=NOW, created_at=NOW - 5, routes_published=False)],
+            0,
+            id="it ended in order and never served",
+        ),
     ],
 )
 def test_how_many_may_be_made(pods: list[ObservedPod], births: int | None) -> None:

@@ -64,6 +64,12 @@ async def polling(pods: dict[str, str], token: str = TOKEN) -> AsyncIterator[Sit
     fleets.heard_relay(told("edge", {"apiVersion": "antiphon.dev/v1alpha1", "kind": "VoiceRelay", "spec": {}}))
     data = {"token": base64.b64encode(token.encode()).decode()}
     fleets.heard_child(SECRET, told("edge-control", {"data": data}))
+    blocks = [
+        {"first": 8 * (place + 1), "pod": name, "pool": "p", "state": "Active"} for place, name in enumerate(pods)
+    ]
+    fleets.heard_table(
+        told("edge-0", {"spec": {"relayRef": {"name": "edge"}, "shard": 0, "shards": 1, "blocks": blocks}})
+    )
     for name, address in pods.items():
         fleets.heard_pod(told(name, {"status": {"phase": "Running", "podIP": address}}))
     poll = asyncio.create_task(CapacityPoll(fleets, metrics, period_s=0.5).run())

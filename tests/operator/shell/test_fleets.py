@@ -202,6 +202,8 @@ def test_a_pods_answer_is_seen_and_ends_with_the_pod() -> None:
     watched.relay()
     watched.pool()
     watched.pool_pod("agents-00000008")
+    assert not list(watched.fleets.transceivers()), "its labels alone do not make it one that is sent the token"
+    watched.table("edge-0")
     transceiver = next(watched.fleets.transceivers())
     assert transceiver == Transceiver(EDGE, "agents", "uid-agents-00000008", "agents-00000008", "10.0.0.1")
     load = PodLoad(60, 3, draining=False, backend=BackendState.REACHABLE, at=1.0)

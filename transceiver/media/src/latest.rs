@@ -1,13 +1,14 @@
-//! The last datagrams of a call, which are sent once more when its way back changes.
+//! The last media packets of a call, which are sent once more when its way back changes.
 //!
 //! When a relay goes, the network hands its flows to another one at a moment that nobody announces. What is sent through
 //! the old relay between that moment and the client's next datagram is lost: the network no longer knows it as an answer.
-//! Sent again it is a repetition at worst, which SRTP (RFC 3711 §3.3.2) and DTLS (RFC 6347 §4.1.2.6) discard unseen.
+//! Sent again it is a repetition at worst, which SRTP discards unseen (RFC 3711 §3.3.2). DTLS and SCTP repeat by themselves.
 
 use std::collections::VecDeque;
 
-/// 60 ms of audio: a client that speaks or breathes sends every 20 ms, and a relay may need a few to look its flow up.
-pub const KEPT: usize = 3;
+/// 160 ms of audio: the client sends every 20 ms, a relay that does not know its flow needs a few to look it up, and what
+/// comes later than this is not played any more.
+pub const KEPT: usize = 8;
 
 #[derive(Debug, Default)]
 pub struct Latest {

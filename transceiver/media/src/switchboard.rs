@@ -200,7 +200,9 @@ impl Switchboard {
         let call = self.calls.get_mut(&handle).ok_or(DropReason::SendUnknownCall)?;
         let (client, path) = call.ice.destination().ok_or(DropReason::SendNoAddress)?;
         let length = self.outbox.push(path, call.route, client, payload)?;
-        call.latest.keep(payload);
+        if matches!(classify(payload), Ok(Protocol::Rtp)) {
+            call.latest.keep(payload);
+        }
         Ok(length)
     }
 
@@ -216,7 +218,7 @@ impl Switchboard {
         }
     }
 
-    /// Sends the call's last datagrams once more, the way that they go now.
+    /// Sends the call's last media packets once more, the way that they go now.
     fn repeat(&mut self, handle: Handle) {
         let Some(call) = self.calls.get(&handle) else { return };
         let Some((client, path)) = call.ice.destination() else { return };
