@@ -233,8 +233,8 @@ class Fleets:
     def transceivers(self) -> Iterator[Transceiver]:
         """Every pod of the ledger that runs and has an address, also one that drains.
 
-        They are sent the fleet's token. Labels do not make a pod one of them: whoever may label a pod is not thereby one
-        who may read Secrets.
+        They are sent the fleet's token. Labels do not make a pod one of them: who may label a pod may not thereby read
+        Secrets.
         """
         for key, members in self._members.items():
             ours = {block.pod for table in members.tables.values() for block in table.blocks}
