@@ -11,7 +11,8 @@ use antiphon_wire::ticket::{Ticket, Validity};
 use serde_json::Value;
 
 fn vectors(file: &str) -> Value {
-    let path = format!("{}/../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
+    // When it runs, not when it was compiled: a cache of builds may serve several checkouts.
+    let path = format!("{}/../tests/vectors/{file}", std::env::var("CARGO_MANIFEST_DIR").unwrap());
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
