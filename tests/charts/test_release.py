@@ -137,7 +137,9 @@ def test_the_plain_manifest_gives_the_same_operator(cluster: Cluster) -> None:
         assert cluster.jsonpath("deployment", "antiphon-operator", ".spec.replicas", NAMESPACE) == "2"
         assert can(cluster, "create", "pods", "voice")
     finally:
-        cluster.delete(*made, namespace=NAMESPACE)
+        # A definition that is deleted as soon as it is served can take the API server a minute to let go.
+        listing = json.dumps({"apiVersion": "v1", "kind": "List", "items": made})
+        cluster.kubectl("delete", "--ignore-not-found", "-n", NAMESPACE, "-f", "-", stdin=listing, timeout_s=200)
 
 
 def test_helm_test_says_when_it_has_nothing_to_call(cluster: Cluster, helm: Helm) -> None:
