@@ -45,6 +45,9 @@ async def run_pod(settings: Settings, token: str) -> None:
     calls = PodCalls(settings, Followed(keys, tables), surroundings, metrics)
     metrics.watch(lambda: _snapshot(calls, endpoint, pacer, tables))
     api = ControlApi(calls, metrics, settings.pod, token)
+    # Before anybody can see that it runs, and tell it to stop.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _interrupt, calls)
     try:
         async with _listening(api.application(), settings.http_address) as http, asyncio.TaskGroup() as background:
             tasks = [
@@ -66,9 +69,6 @@ async def run_pod(settings: Settings, token: str) -> None:
 async def _serve(calls: PodCalls, drain_deadline_s: float) -> None:
     """Until the drain that a signal or the control API began is over."""
     calls.attend()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _interrupt, calls)
     await calls.draining.wait()
     logger.info("draining", extra={"fields": {"live": calls.capacity.live, "deadline_s": drain_deadline_s}})
     try:
