@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from antiphon_operator.actions import Action, Create, Delete, Patch, Plan
+from antiphon_operator.actions import Action, Apply, Create, Delete, Patch, Plan
 from antiphon_operator.cluster import ApiError, Cluster, Failure
 from antiphon_operator.events import EventRecorder
 from antiphon_operator.kinds import Kind, kind_of
@@ -128,8 +128,9 @@ class Executor:
             if error.failure is Failure.NOT_FOUND and isinstance(action, Patch):
                 self._known.missing(kind)
                 return
-            # What cannot even be applied is of a kind that the cluster no longer has.
-            if error.failure not in (Failure.REFUSED, Failure.NOT_FOUND):
+            # Apply makes what is missing: where it finds nothing, the cluster has no such kind any more.
+            lacks_the_kind = error.failure is Failure.NOT_FOUND and isinstance(action, Apply)
+            if error.failure is not Failure.REFUSED and not lacks_the_kind:
                 raise
             applied.refusals.append(Refusal(kind.name, name, error.status, str(error)))
             return

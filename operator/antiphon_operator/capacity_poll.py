@@ -24,6 +24,7 @@ ANSWER_S: Final = 1.0
 MOST_AT_ONCE: Final = 128
 CONTROL_PORT: Final = 7300
 LARGEST_ANSWER: Final = 4096
+"""Bytes; an answer that is longer, or does not say how long it is, is not read."""
 
 
 class _PollError(Exception):
@@ -44,7 +45,10 @@ class CapacityPoll:
     async def run(self) -> None:
         connector = aiohttp.TCPConnector(limit=MOST_AT_ONCE, keepalive_timeout=30.0)
         timeout = aiohttp.ClientTimeout(total=ANSWER_S)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as session:
+        # Not decompressed: a short answer may be a long one.
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=timeout, trust_env=False, auto_decompress=False
+        ) as session:
             try:
                 while True:
                     self._ask_due(session)
@@ -86,8 +90,8 @@ class CapacityPoll:
             async with session.get(url, headers=headers, allow_redirects=False) as response:
                 if response.status == 401:
                     raise _PollError(PollFailure.UNAUTHORIZED)
-                body = await response.content.read(LARGEST_ANSWER)
-                load = read_load(body, time()) if response.status == 200 else None
+                is_answer = response.status == 200 and (response.content_length or LARGEST_ANSWER + 1) <= LARGEST_ANSWER
+                load = read_load(await response.read(), time()) if is_answer else None
         except TimeoutError:
             raise _PollError(PollFailure.TIMEOUT) from None
         except (aiohttp.ClientError, OSError, ValueError):

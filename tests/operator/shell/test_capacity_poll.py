@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from antiphon_operator.capacity_poll import CONTROL_PORT, CapacityPoll
+from antiphon_operator.capacity_poll import CONTROL_PORT, LARGEST_ANSWER, CapacityPoll
 from antiphon_operator.fleets import FleetKey, Fleets
 from antiphon_operator.kinds import CHILDREN
 from antiphon_operator.metrics import Metrics
@@ -30,12 +30,17 @@ class Asked:
 
     body: str = '{"pod": "a", "capacity": 60, "live": 3, "free": 57, "draining": false, "backend": "Reachable"}'
     times: int = 0
+    encoded: bool = False
+    """With an encoding that hides how long it is."""
 
     async def answer(self, request: web.Request) -> web.Response:
         self.times += 1
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return web.Response(status=401)
-        return web.Response(text=self.body)
+        response = web.Response(text=self.body)
+        if self.encoded:
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
 
 
 @dataclass
@@ -132,6 +137,7 @@ async def test_a_pod_that_falls_silent_is_known_no_more() -> None:
     [
         pytest.param("other" * 10, "{}", "unauthorized", id="another token"),
         pytest.param(TOKEN, "<html>", "malformed", id="another program"),
+        pytest.param(TOKEN, Asked.body + " " * LARGEST_ANSWER, "malformed", id="more than is read"),
     ],
 )
 async def test_what_is_no_answer_is_counted(token: str, body: str, reason: str) -> None:
@@ -140,6 +146,14 @@ async def test_what_is_no_answer_is_counted(token: str, body: str, reason: str) 
         pod.body = body
         await site.until(lambda: series in site.metrics.text())
         assert site.load("a") is None
+
+
+async def test_a_compressed_answer_is_not_unpacked() -> None:
+    series = b'antiphon_operator_capacity_poll_failures_total{reason="malformed"} 1.0'
+    async with control_api("127.0.20.7") as pod:
+        pod.encoded = True
+        async with polling({"a": "127.0.20.7"}) as site:
+            await site.until(lambda: series in site.metrics.text())
 
 
 async def test_a_pod_that_does_not_answer_holds_up_nobody() -> None:
