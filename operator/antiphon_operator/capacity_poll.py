@@ -16,13 +16,13 @@ from antiphon_operator.metrics import Metrics, PollFailure
 from antiphon_operator.observed import PodLoad
 from antiphon_operator.parsing.loads import read_load
 from antiphon_operator.poll_schedule import MOST_PER_SECOND, PollSchedule
+from antiphon_operator.transceiver_pod import CONTROL_PORT
 
 logger = logging.getLogger(__name__)
 
 TICK_S: Final = 0.1
 ANSWER_S: Final = 1.0
 MOST_AT_ONCE: Final = 128
-CONTROL_PORT: Final = 7300
 LARGEST_ANSWER: Final = 4096
 """Bytes; an answer that is longer, or does not say how long it is, is not read."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from antiphon_crds.documents import API_VERSION
 from antiphon_crds.overlay import Json
 from antiphon_operator.actions import Patch, Subresource
 from antiphon_operator.observed import Manifest
@@ -101,7 +102,7 @@ def status_patch(subject: Subject, before: Manifest, after: Manifest) -> tuple[P
     if not change:
         return ()
     body: Manifest = {"status": change}
-    return (Patch("antiphon.dev/v1alpha1", subject.kind, subject.namespace, subject.name, body, Subresource.STATUS),)
+    return (Patch(API_VERSION, subject.kind, subject.namespace, subject.name, body, Subresource.STATUS),)
 
 
 def merge_patch(before: Manifest, after: Manifest) -> dict[str, Json]:

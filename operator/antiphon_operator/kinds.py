@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from antiphon_crds.documents import API_VERSION
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -21,9 +23,9 @@ class Kind:
         return "/".join([f"{root}{scope}/{self.plural}", *parts])
 
 
-VOICE_RELAY: Final = Kind("antiphon.dev/v1alpha1", "VoiceRelay", "voicerelays")
-TRANSCEIVER_POOL: Final = Kind("antiphon.dev/v1alpha1", "TransceiverPool", "transceiverpools")
-ROUTE_TABLE: Final = Kind("antiphon.dev/v1alpha1", "RouteTable", "routetables")
+VOICE_RELAY: Final = Kind(API_VERSION, "VoiceRelay", "voicerelays")
+TRANSCEIVER_POOL: Final = Kind(API_VERSION, "TransceiverPool", "transceiverpools")
+ROUTE_TABLE: Final = Kind(API_VERSION, "RouteTable", "routetables")
 POD: Final = Kind("v1", "Pod", "pods")
 NODE: Final = Kind("v1", "Node", "nodes", namespaced=False)
 EVENT: Final = Kind("events.k8s.io/v1", "Event", "events")

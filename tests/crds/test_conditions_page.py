@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from antiphon_operator.pods_reason import PodsReason
 from antiphon_operator.pool import reason as pool
 from antiphon_operator.pool.autoscaler import Limit
 from antiphon_operator.relay import reason as relay
@@ -16,13 +17,13 @@ REASONS: dict[str, tuple[type[StrEnum], ...]] = {
     "VoiceRelay": (
         relay.AddressReason,
         relay.ResolvedReason,
-        relay.PodsReason,
+        PodsReason,
         relay.KeysReason,
         relay.RoutesReason,
         relay.ProgressReason,
     ),
     "TransceiverPool": (
-        pool.PodsReason,
+        PodsReason,
         pool.RoutesReason,
         pool.BackendReason,
         pool.CapacityReason,

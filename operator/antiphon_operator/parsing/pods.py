@@ -8,10 +8,9 @@ from typing import Final
 from antiphon_operator.observed import Manifest, NodeState, ObservedPod
 from antiphon_operator.parsing.fields import Fields
 from antiphon_operator.parsing.nodes import Toleration
+from antiphon_operator.transceiver_pod import BUSY_LABEL, ROUTES_ANNOTATION, ROUTES_GATE
 
-ROUTES: Final = "antiphon.dev/routes"
 WORKERS: Final = "antiphon.dev/workers"
-GATE: Final = "antiphon.dev/routes-published"
 
 
 @dataclass(frozen=True)
@@ -50,21 +49,21 @@ def _observed(body: Fields) -> ObservedPod:
         name=metadata.word("name"),
         uid=metadata.word("uid"),
         revision=labels.word("antiphon.dev/revision"),
-        first_route=_number(metadata.within("annotations").text(ROUTES)),
+        first_route=_number(metadata.within("annotations").text(ROUTES_ANNOTATION)),
         ip=status.text("podIP"),
         node=spec.text("nodeName"),
         node_state=NodeState.USABLE,
         phase=status.word("phase", "Unknown"),
         containers_ready=_holds(conditions.get("ContainersReady")),
         ready=_holds(conditions.get("Ready")),
-        routes_published=_holds(conditions.get(GATE)),
+        routes_published=_holds(conditions.get(ROUTES_GATE)),
         created_at=metadata.moment("creationTimestamp") or 0.0,
         deleted_at=None if deadline is None else deadline - metadata.integer("deletionGracePeriodSeconds"),
         deadline=deadline,
         waiting_reason=waiting.text("reason"),
         waiting_message=waiting.text("message"),
         unschedulable=_unschedulable(conditions.get("PodScheduled")),
-        busy=labels.text("antiphon.dev/busy") == "true",
+        busy=labels.text(BUSY_LABEL) == "true",
         load=None,
         ended_at=_ended_at(status),
         ended_because=_ended_because(status),

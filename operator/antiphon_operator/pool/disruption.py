@@ -10,8 +10,8 @@ from antiphon_crds.transceiver_pool import TransceiverPool
 from antiphon_operator.actions import Patch
 from antiphon_operator.observed import ObservedPod
 from antiphon_operator.pool.pods import KILL_MARGIN_S, SAFE_TO_EVICT, child_metadata, selector
+from antiphon_operator.transceiver_pod import BUSY_LABEL
 
-BUSY_LABEL: Final = "antiphon.dev/busy"
 MORE_THAN_ANY: Final = 1_000_000
 """Fewer busy pods than this must not be evicted, so none may. An integer: a share would count the pool's other pods."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from antiphon_crds.documents import API_VERSION
 from antiphon_crds.transceiver_pool import ScalingMode
 from antiphon_operator.actions import Event, EventType
 from antiphon_operator.conditions import Condition, Truth, find, timestamp
@@ -107,7 +108,7 @@ def _event(view: PoolView, kind: EventType, reason: EventReason, message: str) -
         kind,
         reason,
         message,
-        "antiphon.dev/v1alpha1",
+        API_VERSION,
         "TransceiverPool",
         subject.namespace,
         subject.name,

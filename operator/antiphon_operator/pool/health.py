@@ -7,18 +7,18 @@ from typing import Final
 
 from antiphon_crds.transceiver_pool import BackendType
 from antiphon_operator.conditions import Condition, fails, holds, stored, unknown
+from antiphon_operator.finding import PATIENCE_S, Finding
 from antiphon_operator.observed import ObservedPod
+from antiphon_operator.pods_reason import IMAGE_TROUBLE, PodsReason, reason_of_refusal
 from antiphon_operator.pool.census import is_available
 from antiphon_operator.pool.figures import counted
-from antiphon_operator.pool.reason import BackendReason, PodsReason, RoutesReason
+from antiphon_operator.pool.reason import BackendReason, RoutesReason
 from antiphon_operator.pool.view import PoolView
-from antiphon_operator.relay.finding import PATIENCE_S, Finding
 from antiphon_wire.control import BackendState
 
 PODS: Final = "PodsAvailable"
 ROUTES: Final = "RoutesPublished"
 BACKEND: Final = "BackendReachable"
-_IMAGE_TROUBLE: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 _CONFIG_TROUBLE: Final = frozenset({"CreateContainerConfigError", "CreateContainerError"})
 _BACKEND_REASONS: Final = {
     BackendState.REACHABLE: BackendReason.REACHABLE,
@@ -96,13 +96,11 @@ def _refused(view: PoolView) -> Finding | None:
     refused = next((one for one in view.refusals if one.kind == "Pod"), None)
     if refused is None:
         return None
-    if "violates PodSecurity" in refused.message:
-        reason, cure = PodsReason.POD_SECURITY_FORBIDDEN, "; change `spec.template`, or the namespace's label"
-    elif "exceeded quota" in refused.message:
+    reason = reason_of_refusal(refused.message)
+    if reason is PodsReason.QUOTA_EXCEEDED:
         # It passes when others free what they hold.
-        return Finding(fails(PODS, PodsReason.QUOTA_EXCEEDED, refused.message))
-    else:
-        reason, cure = PodsReason.PODS_REFUSED, ""
+        return Finding(fails(PODS, reason, refused.message))
+    cure = "; change `spec.template`, or the namespace's label" if reason is PodsReason.POD_SECURITY_FORBIDDEN else ""
     return Finding(fails(PODS, reason, f"the API server refuses pods: {refused.message}{cure}"), is_stalled=True)
 
 
@@ -110,7 +108,7 @@ def _failing_pods(view: PoolView) -> Finding | None:
     for pod in sorted(view.census.current, key=lambda pod: pod.created_at):
         if is_available(pod):
             continue
-        if pod.waiting_reason in _IMAGE_TROUBLE:
+        if pod.waiting_reason in IMAGE_TROUBLE:
             since = pod.created_at + PATIENCE_S
             message = f"{pod.name} cannot pull its image: {pod.waiting_message or pod.waiting_reason}"
             condition = fails(PODS, PodsReason.IMAGE_PULL_FAILED, message)

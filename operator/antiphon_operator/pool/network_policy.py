@@ -9,7 +9,7 @@ from antiphon_operator.pool.pods import child_metadata, selector
 from antiphon_operator.relay import child
 from antiphon_operator.relay.child import Component
 from antiphon_operator.relay.relay_pod import on_host_network
-from antiphon_operator.routes.block_life import CONTROL_PORT, HOP_PORT
+from antiphon_operator.transceiver_pod import CONTROL_PORT, HOP_PORT
 
 
 def network_policy(fleet: Fleet, pool: TransceiverPool) -> dict[str, Json]:

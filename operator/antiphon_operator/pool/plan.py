@@ -15,9 +15,9 @@ from antiphon_operator.pool.census import is_published
 from antiphon_operator.pool.disruption import busy_budget, busy_patches, drain_ends_at
 from antiphon_operator.pool.events import events
 from antiphon_operator.pool.network_policy import network_policy
-from antiphon_operator.pool.pods import ROUTES_GATE
 from antiphon_operator.pool.status import report
 from antiphon_operator.pool.view import PoolView
+from antiphon_operator.transceiver_pod import ROUTES_GATE
 
 REFUSED_AGAIN_S: Final = 10.0
 """Between two tries of what the API server refuses."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from antiphon_crds.documents import API_VERSION
 from antiphon_crds.overlay import Json
 from antiphon_crds.transceiver_pool import BackendType, TransceiverPool
 from antiphon_operator.drift import digest
@@ -25,10 +26,8 @@ from antiphon_operator.relay.pod_parts import (
     variable_of_pod,
 )
 from antiphon_operator.relay.port import HTTP
-from antiphon_operator.routes.block_life import CONTROL_PORT, HOP_PORT
+from antiphon_operator.transceiver_pod import CONTROL_PORT, HOP_PORT, ROUTES_ANNOTATION, ROUTES_GATE
 
-ROUTES_ANNOTATION: Final = "antiphon.dev/routes"
-ROUTES_GATE: Final = "antiphon.dev/routes-published"
 REVISION_LABEL: Final = "antiphon.dev/revision"
 SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 KILL_MARGIN_S: Final = 30
@@ -96,7 +95,7 @@ def child_metadata(pool: TransceiverPool, name: str) -> dict[str, Json]:
 
 def owner(pool: TransceiverPool) -> dict[str, Json]:
     return {
-        "apiVersion": "antiphon.dev/v1alpha1",
+        "apiVersion": API_VERSION,
         "kind": "TransceiverPool",
         "name": pool.metadata.name,
         "uid": pool.metadata.uid,

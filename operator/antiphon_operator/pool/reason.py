@@ -5,21 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class PodsReason(StrEnum):
-    """PodsAvailable."""
-
-    ALL_AVAILABLE = "AllAvailable"
-    SOME_UNAVAILABLE = "SomeUnavailable"
-    NONE_AVAILABLE = "NoneAvailable"
-    UNSCHEDULABLE = "Unschedulable"
-    IMAGE_PULL_FAILED = "ImagePullFailed"
-    SECRET_MISSING = "SecretMissing"  # noqa: S105 - a word, not a secret
-    CRASH_LOOPING = "CrashLooping"
-    POD_SECURITY_FORBIDDEN = "PodSecurityForbidden"
-    QUOTA_EXCEEDED = "QuotaExceeded"
-    PODS_REFUSED = "PodsRefused"
-
-
 class RoutesReason(StrEnum):
     """RoutesPublished."""
 

@@ -10,13 +10,13 @@ from antiphon_crds.transceiver_pool import TransceiverPool
 from antiphon_operator import __version__
 from antiphon_operator.actions import Patch
 from antiphon_operator.conditions import Condition, Subject, fails, holds, ready, status_patch, unknown, written
+from antiphon_operator.finding import Finding
 from antiphon_operator.observed import Manifest, ObservedPool
 from antiphon_operator.pool import health, progress
 from antiphon_operator.pool.figures import Figures, counted, reading
 from antiphon_operator.pool.reason import RoutesReason
 from antiphon_operator.pool.scaling import stored_scale_down
 from antiphon_operator.pool.view import PoolView
-from antiphon_operator.relay.finding import Finding
 
 
 @dataclass(frozen=True)

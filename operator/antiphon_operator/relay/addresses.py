@@ -8,8 +8,8 @@ from typing import Final
 
 from antiphon_crds.voice_relay import ExposureType
 from antiphon_operator.conditions import Condition, fails, find, holds, moment
+from antiphon_operator.finding import PATIENCE_S, Finding
 from antiphon_operator.observed import ChildKey, Fleet, Resolution
-from antiphon_operator.relay.finding import PATIENCE_S, Finding
 from antiphon_operator.relay.ingress import Ingress, ingress_of
 from antiphon_operator.relay.names import FleetNames
 from antiphon_operator.relay.reason import AddressReason, ResolvedReason

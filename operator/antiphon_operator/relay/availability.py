@@ -8,18 +8,15 @@ from typing import Final
 
 from antiphon_crds.voice_relay import WorkloadKind
 from antiphon_operator.conditions import fails, holds
+from antiphon_operator.finding import PATIENCE_S, Finding
 from antiphon_operator.observed import ChildKey, Fleet, ObservedPod
-from antiphon_operator.relay.finding import PATIENCE_S, Finding
+from antiphon_operator.pods_reason import IMAGE_TROUBLE, PodsReason, reason_of_refusal
 from antiphon_operator.relay.names import FleetNames
-from antiphon_operator.relay.reason import PodsReason
 from antiphon_operator.relay.relay_workload import desired_replicas
 from antiphon_operator.relay.workload_state import WorkloadState, workload_state
 
 _WAITING: Final[Mapping[str, PodsReason | None]] = {
-    "ErrImagePull": PodsReason.IMAGE_PULL_FAILED,
-    "ImagePullBackOff": PodsReason.IMAGE_PULL_FAILED,
-    "InvalidImageName": PodsReason.IMAGE_PULL_FAILED,
-    "ErrImageNeverPull": PodsReason.IMAGE_PULL_FAILED,
+    **dict.fromkeys(IMAGE_TROUBLE, PodsReason.IMAGE_PULL_FAILED),
     "CreateContainerConfigError": PodsReason.SECRET_MISSING,
     "CrashLoopBackOff": PodsReason.CRASH_LOOPING,
 }
@@ -99,17 +96,18 @@ def _finding(kind: str, serving: _Serving, trouble: _Trouble | None) -> Finding:
 def _refused(state: WorkloadState, where: str) -> _Trouble | None:
     if state.refusal is None:
         return None
-    if "violates PodSecurity" in state.refusal:
+    reason = reason_of_refusal(state.refusal)
+    if reason is PodsReason.POD_SECURITY_FORBIDDEN:
         cure = (
             "the namespace's Pod Security level forbids them. Host network needs the label "
             "pod-security.kubernetes.io/enforce=privileged; otherwise set another `exposure.type`, or take out of "
             "`template` what is forbidden"
         )
-        return _Trouble(PodsReason.POD_SECURITY_FORBIDDEN, f"{cure} ({state.refusal})", is_stalled=True)
-    if "exceeded quota" in state.refusal:
+        return _Trouble(reason, f"{cure} ({state.refusal})", is_stalled=True)
+    if reason is PodsReason.QUOTA_EXCEEDED:
         # It passes when others free what they hold.
-        return _Trouble(PodsReason.QUOTA_EXCEEDED, state.refusal)
-    return _Trouble(PodsReason.PODS_REFUSED, f"{state.refusal}; {where}", is_stalled=True)
+        return _Trouble(reason, state.refusal)
+    return _Trouble(reason, f"{state.refusal}; {where}", is_stalled=True)
 
 
 def _pods_trouble(pods: Iterable[ObservedPod], namespace: str, now: float) -> _Trouble | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+from antiphon_crds.documents import API_VERSION
 from antiphon_crds.overlay import Json
 from antiphon_crds.voice_relay import VoiceRelay
 
@@ -27,7 +28,7 @@ def metadata(
         "annotations": dict(annotations),
         "ownerReferences": [
             {
-                "apiVersion": "antiphon.dev/v1alpha1",
+                "apiVersion": API_VERSION,
                 "kind": "VoiceRelay",
                 "name": relay.metadata.name,
                 "uid": relay.metadata.uid,

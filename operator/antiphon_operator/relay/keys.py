@@ -8,10 +8,10 @@ from typing import Final
 
 from antiphon_operator.actions import Action, Event, EventType
 from antiphon_operator.conditions import Condition, holds, timestamp
+from antiphon_operator.finding import Finding
 from antiphon_operator.observed import ChildKey, Fleet
 from antiphon_operator.relay.child import Component, metadata
 from antiphon_operator.relay.event import event
-from antiphon_operator.relay.finding import Finding
 from antiphon_operator.relay.key_ring import Policy, Ring, first_ring, is_full, next_turn, turned
 from antiphon_operator.relay.key_secret import ASKED, StoredRing, annotations_of, data_of, read_secret
 from antiphon_operator.relay.longest_call import ticket_life_s

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from antiphon_operator.conditions import fails, holds
+from antiphon_operator.finding import Finding
 from antiphon_operator.observed import Fleet, TableBlockState
-from antiphon_operator.relay.finding import Finding
 from antiphon_operator.relay.reason import RoutesReason
 
 CONDITION: Final = "RoutesPublished"

@@ -24,21 +24,6 @@ class ResolvedReason(StrEnum):
     LOOKUP_FAILED = "LookupFailed"
 
 
-class PodsReason(StrEnum):
-    """RelaysAvailable and SignalingAvailable."""
-
-    ALL_AVAILABLE = "AllAvailable"
-    SOME_UNAVAILABLE = "SomeUnavailable"
-    NONE_AVAILABLE = "NoneAvailable"
-    UNSCHEDULABLE = "Unschedulable"
-    IMAGE_PULL_FAILED = "ImagePullFailed"
-    SECRET_MISSING = "SecretMissing"  # noqa: S105  # a word, not a secret
-    CRASH_LOOPING = "CrashLooping"
-    POD_SECURITY_FORBIDDEN = "PodSecurityForbidden"
-    QUOTA_EXCEEDED = "QuotaExceeded"
-    PODS_REFUSED = "PodsRefused"
-
-
 class KeysReason(StrEnum):
     """KeysSynced."""
 

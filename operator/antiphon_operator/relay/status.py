@@ -9,12 +9,12 @@ from typing import Final
 from antiphon_crds.overlay import Json
 from antiphon_operator.actions import Event, EventType, Patch
 from antiphon_operator.conditions import Condition, Subject, holds, ready, status_patch, written
+from antiphon_operator.finding import Finding
 from antiphon_operator.observed import Fleet
 from antiphon_operator.relay.addresses import Addresses, Endpoint
 from antiphon_operator.relay.availability import relays_available, relays_state, signaling_available, signaling_state
 from antiphon_operator.relay.call_count import call_count
 from antiphon_operator.relay.event import event
-from antiphon_operator.relay.finding import Finding
 from antiphon_operator.relay.keys import Keys
 from antiphon_operator.relay.names import FleetNames
 from antiphon_operator.relay.published_routes import route_count, routes_published

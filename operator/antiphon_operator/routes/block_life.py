@@ -14,10 +14,8 @@ from typing import Final
 
 from antiphon_operator.observed import NodeState, ObservedPod, TableBlock, TableBlockState
 from antiphon_operator.routes.route_ids import is_block, pool_of
+from antiphon_operator.transceiver_pod import CONTROL_PORT, HOP_PORT
 from antiphon_wire.environment import Address
-
-HOP_PORT: Final = 7200
-CONTROL_PORT: Final = 7300
 
 
 class Sighting(StrEnum):

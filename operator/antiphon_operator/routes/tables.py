@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from antiphon_crds.documents import API_VERSION
 from antiphon_crds.overlay import Json
 from antiphon_operator.actions import Action, Create, Delete, Replace
 from antiphon_operator.conditions import timestamp
@@ -39,11 +40,7 @@ def table_writes(fleet: Fleet, ledger: Ledger, now: float, *, decides: bool) -> 
     namespace = fleet.relay.metadata.namespace
     return (
         *writes,
-        *(
-            Delete("antiphon.dev/v1alpha1", "RouteTable", namespace, table.name)
-            for table in fleet.tables
-            if table.name not in ours
-        ),
+        *(Delete(API_VERSION, "RouteTable", namespace, table.name) for table in fleet.tables if table.name not in ours),
     )
 
 
@@ -133,7 +130,7 @@ def _manifest(fleet: Fleet, table: ObservedTable, generation: int, resource_vers
         spec["pools"] = [
             {"name": pool.name, "models": list(pool.models), "default": pool.default} for pool in table.pools
         ]
-    return {"apiVersion": "antiphon.dev/v1alpha1", "kind": "RouteTable", "metadata": described, "spec": spec}
+    return {"apiVersion": API_VERSION, "kind": "RouteTable", "metadata": described, "spec": spec}
 
 
 def _block(block: TableBlock) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""What a plan comes to when the API server does not take all of it: here a server that refuses what the test tells it to."""
+"""What a plan comes to when the API server does not take all of it: here one that refuses what the test tells it to."""
 
 import json
 from collections.abc import AsyncIterator

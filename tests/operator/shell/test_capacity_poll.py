@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from antiphon_operator.capacity_poll import CONTROL_PORT, LARGEST_ANSWER, CapacityPoll
+from antiphon_operator.capacity_poll import LARGEST_ANSWER, CapacityPoll
 from antiphon_operator.fleets import FleetKey, Fleets
 from antiphon_operator.kinds import CHILDREN
 from antiphon_operator.metrics import Metrics
 from antiphon_operator.observed import Fleet, Images, PodLoad
+from antiphon_operator.transceiver_pod import CONTROL_PORT
 from antiphon_wire.cluster.manifest import ObjectKey
 from antiphon_wire.cluster.object_store import Change, ChangeKind
 from antiphon_wire.control import BackendState
