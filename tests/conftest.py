@@ -17,7 +17,7 @@ NEEDS = {
     "prometheus": ("promtool", "prometheus is not installed"),
 }
 
-pytest_plugins = ["real_kubernetes.fixtures"]
+pytest_plugins = ["real_kubernetes.fixtures", "custom_resources"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

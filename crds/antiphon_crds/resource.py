@@ -27,7 +27,7 @@ class Resource:
     spec: Fields
 
     @classmethod
-    def parse(cls, kind: str, document: Mapping[str, Json]) -> Resource:
+    def parse(cls, kind: str, document: Mapping[str, Json], *, stored: bool) -> Resource:
         for name, wanted in (("apiVersion", API_VERSION), ("kind", kind)):
             if document.get(name) != wanted:
                 raise ResourceError([f"{name}: must be '{wanted}', not '{document.get(name)}'"])
@@ -35,17 +35,17 @@ class Resource:
         checked = {name: value for name, value in document.items() if name not in ("metadata", "status")}
         whole = schema(kind)
         properties = {name: child for name, child in whole["properties"].items() if name != "status"}
-        stored = structure.filled(checked, {"properties": properties})
-        problems = _problems(stored, {**whole, "properties": properties}, metadata.name)
-        if problems or not isinstance(stored, dict) or not isinstance(stored["spec"], dict):
+        filled = structure.filled(checked, {"properties": properties})
+        problems = _problems(filled, {**whole, "properties": properties}, metadata.name, stored=stored)
+        if problems or not isinstance(filled, dict) or not isinstance(filled["spec"], dict):
             raise ResourceError(problems)
-        return cls(metadata, Fields(stored["spec"]))
+        return cls(metadata, Fields(filled["spec"]))
 
 
-def _problems(stored: Json, whole: Schema, name: str) -> list[str]:
-    found = list(structure.problems(stored, whole, ""))
-    if not found and isinstance(stored, dict):
-        found = list(rules.problems({**stored, "metadata": {"name": name}}, whole, ""))
+def _problems(filled: Json, whole: Schema, name: str, *, stored: bool) -> list[str]:
+    found = list(structure.problems(filled, whole, ""))
+    if not found and isinstance(filled, dict):
+        found = list(rules.problems({**filled, "metadata": {"name": name}}, whole, "", stored=stored))
     return found
 
 

@@ -26,18 +26,23 @@ class RuleError(ValueError):
     """A rule uses what is not implemented here."""
 
 
-def problems(value: Json, schema: Schema, path: str) -> Iterator[str]:
-    """One line for each rule that does not hold, in the API server's words. The value's structure is checked before."""
+def problems(value: Json, schema: Schema, path: str, *, stored: bool = False) -> Iterator[str]:
+    """One line for each rule that does not hold, in the API server's words. The value's structure is checked before.
+
+    `stored`: it is of an object that the API server took. What it was before that, which some rules ask for, only the
+    server knew.
+    """
     for rule in schema.get(RULES, ()):
-        if not is_of_a_transition(rule) and not holds(rule["rule"], value):
+        asked = not ("oldSelf" in rule["rule"] if stored else is_of_a_transition(rule))
+        if asked and not holds(rule["rule"], value):
             yield _line(rule, value, path)
     if isinstance(value, dict):
         for name, child in schema.get("properties", {}).items():
             if name in value:
-                yield from problems(value[name], child, below(path, name))
+                yield from problems(value[name], child, below(path, name), stored=stored)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from problems(item, schema["items"], f"{path}[{index}]")
+            yield from problems(item, schema["items"], f"{path}[{index}]", stored=stored)
 
 
 def is_of_a_transition(rule: Schema) -> bool:
@@ -47,7 +52,7 @@ def is_of_a_transition(rule: Schema) -> bool:
 
 def holds(rule: str, value: Json) -> bool:
     """Of a new object: oldSelf has no value."""
-    return bool(_evaluate(parsed(rule), value))
+    return bool(_evaluate(parsed(rule), {"self": value, "oldSelf": None}))
 
 
 @cache
@@ -113,50 +118,52 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {"isIP": _is_ip, "isCIDR": _is
 _METHODS: Mapping[str, Callable[..., object]] = {
     "size": len,
     "matches": _matches,
+    "startsWith": str.startswith,
     "endsWith": str.endswith,
     "hasValue": lambda old: old is not None,
 }
 
 
-def _evaluate(node: ast.expr, value: Json) -> Any:
+def _evaluate(node: ast.expr, scope: Mapping[str, Json]) -> Any:
     match node:
         case ast.BoolOp() | ast.UnaryOp() | ast.Compare():
-            return _evaluate_operator(node, value)
+            return _evaluate_operator(node, scope)
         case ast.Call():
-            return _evaluate_call(node, value)
+            return _evaluate_call(node, scope)
         case ast.Attribute(value=parent, attr=name):
-            return _evaluate(parent, value)[name]
+            return _evaluate(parent, scope)[name]
         case ast.Constant(value=constant):
             return constant
-        case ast.Name(id="self"):
-            return value
-        case ast.Name(id="oldSelf"):
-            return None
+        case ast.Name(id=name) if name in scope:
+            return scope[name]
         case ast.Name(id=("int" | "string") as name):
             return name
     raise RuleError(f"not understood: {ast.unparse(node)}")
 
 
-def _evaluate_operator(node: ast.BoolOp | ast.UnaryOp | ast.Compare, value: Json) -> bool:
+def _evaluate_operator(node: ast.BoolOp | ast.UnaryOp | ast.Compare, scope: Mapping[str, Json]) -> bool:
     match node:
         case ast.BoolOp(op=ast.And(), values=parts):
-            return all(_evaluate(part, value) for part in parts)
+            return all(_evaluate(part, scope) for part in parts)
         case ast.BoolOp(op=ast.Or(), values=parts):
-            return any(_evaluate(part, value) for part in parts)
+            return any(_evaluate(part, scope) for part in parts)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _evaluate(operand, value)
+            return not _evaluate(operand, scope)
         case ast.Compare(left=left, ops=[comparison], comparators=[right]) if type(comparison) in _COMPARISONS:
-            return _COMPARISONS[type(comparison)](_evaluate(left, value), _evaluate(right, value))
+            return _COMPARISONS[type(comparison)](_evaluate(left, scope), _evaluate(right, scope))
     raise RuleError(f"not understood: {ast.unparse(node)}")
 
 
-def _evaluate_call(node: ast.Call, value: Json) -> Any:
-    arguments = (_evaluate(argument, value) for argument in node.args)
+def _evaluate_call(node: ast.Call, scope: Mapping[str, Json]) -> Any:
+    arguments = (_evaluate(argument, scope) for argument in node.args)
     match node:
+        # Of a map it is the keys.
+        case ast.Call(func=ast.Attribute(value=parent, attr="all"), args=[ast.Name(id=name), condition]):
+            return all(_evaluate(condition, {**scope, name: item}) for item in _evaluate(parent, scope))
         case ast.Call(func=ast.Name(id="has"), args=[ast.Attribute(value=parent, attr=name)]):
-            return name in _evaluate(parent, value)
+            return name in _evaluate(parent, scope)
         case ast.Call(func=ast.Name(id=name)) if name in _FUNCTIONS:
             return _FUNCTIONS[name](*arguments)
         case ast.Call(func=ast.Attribute(value=parent, attr=name)) if name in _METHODS:
-            return _METHODS[name](_evaluate(parent, value), *arguments)
+            return _METHODS[name](_evaluate(parent, scope), *arguments)
     raise RuleError(f"not understood: {ast.unparse(node)}")

@@ -107,9 +107,9 @@ class TransceiverPool:
     spec: TransceiverPoolSpec
 
     @classmethod
-    def parse(cls, document: Mapping[str, Json]) -> TransceiverPool:
-        """As the API server stored it or as a file has it; raises ResourceError."""
-        resource = Resource.parse("TransceiverPool", document)
+    def parse(cls, document: Mapping[str, Json], *, stored: bool = False) -> TransceiverPool:
+        """As a file has it, or as the API server stored it; raises ResourceError."""
+        resource = Resource.parse("TransceiverPool", document, stored=stored)
         spec = resource.spec
         return cls(
             resource.metadata,

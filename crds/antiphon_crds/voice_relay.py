@@ -106,9 +106,9 @@ class VoiceRelay:
     spec: VoiceRelaySpec
 
     @classmethod
-    def parse(cls, document: Mapping[str, Json]) -> VoiceRelay:
-        """As the API server stored it or as a file has it; raises ResourceError."""
-        resource = Resource.parse("VoiceRelay", document)
+    def parse(cls, document: Mapping[str, Json], *, stored: bool = False) -> VoiceRelay:
+        """As a file has it, or as the API server stored it; raises ResourceError."""
+        resource = Resource.parse("VoiceRelay", document, stored=stored)
         spec = resource.spec
         return cls(
             resource.metadata,

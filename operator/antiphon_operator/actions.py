@@ -14,14 +14,14 @@ from antiphon_operator.observed import Manifest
 
 @dataclass(frozen=True)
 class Create:
-    """That the object exists already is success: names are unique."""
+    """Where an object of that name is there, it is not touched: whose it is decides what comes next."""
 
     manifest: Manifest
 
 
 @dataclass(frozen=True)
 class Apply:
-    """Server-side apply, forced: fields that others set on our object are theirs until we name them."""
+    """Server-side apply, forced where the object is ours: fields that others set are theirs until we name them."""
 
     manifest: Manifest
 
@@ -87,6 +87,14 @@ Action = Create | Apply | Replace | Delete | Patch
 
 
 @dataclass(frozen=True)
+class CutCalls:
+    """Calls that were left on a pod at its drain deadline."""
+
+    pool: str
+    calls: int
+
+
+@dataclass(frozen=True)
 class Plan:
     children: tuple[Action, ...] = ()
     tables: tuple[Action, ...] = ()
@@ -97,6 +105,8 @@ class Plan:
     """Host names whose addresses the next round wants."""
     requeue_after_s: float | None = None
     """When time alone would change the plan; None: only an event can."""
+    cut: tuple[CutCalls, ...] = ()
+    """To be counted."""
 
     def __add__(self, other: Plan) -> Plan:
         waits = [wait for wait in (self.requeue_after_s, other.requeue_after_s) if wait is not None]
@@ -108,4 +118,5 @@ class Plan:
             self.events + other.events,
             self.resolve + other.resolve,
             min(waits, default=None),
+            self.cut + other.cut,
         )

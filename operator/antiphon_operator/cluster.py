@@ -68,13 +68,16 @@ class Cluster:
         self.answered_at = monotonic()
         """When the API server last answered anything, by the monotonic clock."""
 
-    async def execute(self, action: Action) -> Manifest | None:
-        """The object as it was written; None: there was nothing to write. Raises ApiError."""
+    async def execute(self, action: Action, *, forced: bool = True) -> Manifest | None:
+        """The object as it was written; None: there was nothing to write. Raises ApiError.
+
+        `forced`: an Apply takes fields over from whoever set them; else that is a conflict.
+        """
         match action:
             case Create(manifest):
                 return await self._create(manifest)
             case Apply(manifest):
-                query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+                query = {"fieldManager": FIELD_MANAGER, "force": "true" if forced else "false"}
                 return await self._ask("PATCH", *_place(manifest), query=query, body=manifest, content=_APPLY)
             case Replace(manifest):
                 return await self._ask("PUT", *_place(manifest), query={"fieldManager": FIELD_MANAGER}, body=manifest)

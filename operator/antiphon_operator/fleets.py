@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from antiphon_crds.transceiver_pool import TransceiverPool
 from antiphon_crds.voice_relay import VoiceRelay
+from antiphon_operator.actions import CutCalls
 from antiphon_operator.kinds import POD, ROUTE_TABLE, TRANSCEIVER_POOL, VOICE_RELAY, Kind
 from antiphon_operator.metrics import Metrics
 from antiphon_operator.observed import (
@@ -22,6 +24,7 @@ from antiphon_operator.observed import (
     Images,
     Manifest,
     NodeState,
+    ObservedNode,
     ObservedPod,
     ObservedPool,
     ObservedTable,
@@ -65,17 +68,53 @@ class Transceiver:
     ip: str
 
 
+@dataclass(frozen=True)
+class KnownPool:
+    fleet: FleetKey
+    pool: TransceiverPool
+    status: Manifest
+    """As it is stored."""
+    cut_calls: int
+    """By drain deadlines, since this process began."""
+
+
+@dataclass
+class _Pod:
+    """A pod and what else is known of it, which ends with it."""
+
+    record: PodRecord
+    load: PodLoad | None = None
+    composed: ObservedPod | None = None
+    """The pod with its node and its load; None: one of them is new."""
+
+    def heard(self, record: PodRecord) -> None:
+        self.record, self.composed = record, None
+
+    def answered(self, load: PodLoad | None) -> None:
+        self.load, self.composed = load, None
+
+    def on(self, state: NodeState) -> ObservedPod:
+        if self.composed is None or self.composed.node_state is not state:
+            self.composed = dataclasses.replace(self.record.pod, node_state=state, load=self.load)
+        return self.composed
+
+
 @dataclass
 class _Members:
     """What is known of one fleet."""
 
     relay: tuple[VoiceRelay, Manifest] | None = None
     pools: dict[str, tuple[TransceiverPool, Manifest]] = field(default_factory=dict)
-    pods: dict[str, PodRecord] = field(default_factory=dict)
+    pods: dict[str, _Pod] = field(default_factory=dict)
     tables: dict[str, ObservedTable] = field(default_factory=dict)
     children: dict[ChildKey, Manifest] = field(default_factory=dict)
     unreadable: set[ChildKey] = field(default_factory=set)
     refusals: tuple[Refusal, ...] = ()
+    cut: Counter[str] = field(default_factory=Counter)
+    """By pool, the calls that drain deadlines cut."""
+
+    def records(self) -> Iterator[PodRecord]:
+        return (pod.record for pod in self.pods.values())
 
     @property
     def empty(self) -> bool:
@@ -88,6 +127,7 @@ class _Members:
                 self.relay = None
             case TRANSCEIVER_POOL.name:
                 self.pools.pop(name, None)
+                del self.cut[name]
             case POD.name:
                 self.pods.pop(name, None)
             case ROUTE_TABLE.name:
@@ -102,9 +142,15 @@ class UnreadableFleetError(Exception):
 
 class Fleets:
     def __init__(
-        self, images: Images, operator_namespace: str, metrics: Metrics, dirty: Callable[[FleetKey], None]
+        self,
+        images: Images,
+        operator_namespace: str,
+        metrics: Metrics,
+        dirty: Callable[[FleetKey], None],
+        monitoring_namespaces: tuple[str, ...] = (),
     ) -> None:
         self._images = images
+        self._monitoring_namespaces = monitoring_namespaces
         self._operator_namespace = operator_namespace
         self._metrics = metrics
         self._dirty = dirty
@@ -112,9 +158,6 @@ class Fleets:
         self._fleet_of: dict[tuple[str, ObjectKey], FleetKey] = {}
         """By kind and name: where an object was found last, should its labels change."""
         self._nodes: dict[str, Node] = {}
-        self._loads: dict[str, PodLoad] = {}
-        """By the pod's uid; bounded by the pods there are."""
-        self._composed: dict[str, tuple[PodRecord, NodeState, PodLoad | None, ObservedPod]] = {}
         self._has_service_monitors = False
 
     # What the watches tell.
@@ -133,7 +176,8 @@ class Fleets:
                 members.pools[change.key.name] = read_pool(change.manifest)
 
     def heard_table(self, change: Change) -> None:
-        with self._placed(ROUTE_TABLE, change, relay_ref(change.manifest)) as members:
+        # By its label: one without it is lost to those who read it, and is to be labelled again.
+        with self._placed(ROUTE_TABLE, change, relay_label(change.manifest)) as members:
             if members is not None:
                 members.tables[change.key.name] = read_route_table(change.manifest)
 
@@ -145,16 +189,19 @@ class Fleets:
                 members.children[ChildKey(kind.name, change.key.name)] = child
 
     def heard_pod(self, change: Change) -> None:
-        record = read_pod(change.manifest)
+        record, name = read_pod(change.manifest), change.key.name
         key = self._fleet_of.get((POD.name, change.key))
-        if change.kind is ChangeKind.DELETED:
-            self._loads.pop(record.pod.uid, None)
-            self._composed.pop(record.pod.uid, None)
-        elif key is not None and self._at(key).pods.get(change.key.name) == record:
+        known = self._at(key).pods.get(name) if key is not None else None
+        if change.kind is not ChangeKind.DELETED and known is not None and known.record == record:
             return
         with self._placed(POD, change, record.fleet) as members:
-            if members is not None:
-                members.pods[change.key.name] = record
+            if members is None:
+                return
+            there = members.pods.get(name)
+            if there is not None and there.record.pod.uid == record.pod.uid:
+                there.heard(record)
+            else:
+                members.pods[name] = _Pod(record)
 
     def heard_node(self, change: Change) -> None:
         name = change.key.name
@@ -166,27 +213,34 @@ class Fleets:
             del self._nodes[name]
         else:
             self._nodes[name] = after
+        # How many nodes are silent decides what becomes of the pods on each of them.
+        concerned = {name} | {one for one, node in self._nodes.items() if not node.observed.ready}
         for key, members in self._members.items():
-            if any(record.pod.node == name for record in members.pods.values()):
+            if any(record.pod.node in concerned for record in members.records()):
                 self._dirty(key)
 
     def heard_load(self, transceiver: Transceiver, load: PodLoad | None, *, matters: bool) -> None:
         """None: the pod does not answer any more."""
         members = self._members.get(transceiver.fleet)
-        record = members.pods.get(transceiver.name) if members is not None else None
-        if record is None or record.pod.uid != transceiver.uid:
+        pod = members.pods.get(transceiver.name) if members is not None else None
+        if pod is None or pod.record.pod.uid != transceiver.uid:
             return
-        if load is None:
-            self._loads.pop(transceiver.uid, None)
-        else:
-            self._loads[transceiver.uid] = load
+        pod.answered(load)
         if matters:
             self._dirty(transceiver.fleet)
 
-    def service_monitors_found(self) -> None:
-        self._has_service_monitors = True
+    def service_monitors_served(self, *, served: bool) -> None:
+        if served == self._has_service_monitors:
+            return
+        self._has_service_monitors = served
         for key in self.keys():
             self._dirty(key)
+
+    def cut_calls(self, key: FleetKey, cut: CutCalls) -> None:
+        """Takes what a round has told of a pool of the fleet."""
+        members = self._members.get(key)
+        if members is not None and cut.pool in members.pools:
+            members.cut[cut.pool] += cut.calls
 
     def refused(self, key: FleetKey, refusals: tuple[Refusal, ...]) -> bool:
         """Keeps what the API server refused in the last round; whether that is news."""
@@ -196,6 +250,11 @@ class Fleets:
         return changed
 
     # What is asked of it.
+
+    def refusals(self, key: FleetKey) -> tuple[Refusal, ...]:
+        """What was refused in the last round."""
+        members = self._members.get(key)
+        return () if members is None else members.refusals
 
     def __contains__(self, key: FleetKey) -> bool:
         return key in self._members
@@ -214,20 +273,22 @@ class Fleets:
         if members.relay is None:
             return Orphans(pools) if pools else None
         relay, status = members.relay
-        strays = [one for one in members.pods.values() if one.pool and one.pool not in members.pools]
+        strays = [one for one in members.pods.values() if one.record.pool and one.record.pool not in members.pools]
         return Fleet(
             relay=relay,
             relay_status=status,
             pools=pools,
-            relay_pods=self._observed(one for one in members.pods.values() if one.component == "relay"),
+            relay_pods=self._observed(one for one in members.pods.values() if one.record.component == "relay"),
             tables=tuple(sorted(members.tables.values(), key=lambda table: table.shard)),
             children=dict(members.children),
             images=self._images,
             operator_namespace=self._operator_namespace,
             resolutions=resolutions,
-            stray_pods=self._observed(iter(strays)),
+            stray_pods=self._observed(strays),
             refusals=members.refusals,
             has_service_monitors=self._has_service_monitors,
+            monitoring_namespaces=self._monitoring_namespaces,
+            nodes=self._nodes_for([record for record in members.records() if record.pool]),
         )
 
     def transceivers(self) -> Iterator[Transceiver]:
@@ -238,7 +299,7 @@ class Fleets:
         """
         for key, members in self._members.items():
             ours = {block.pod for table in members.tables.values() for block in table.blocks}
-            for record in members.pods.values():
+            for record in members.records():
                 pod = record.pod
                 if pod.name in ours and record.pool and pod.phase == "Running" and pod.ip:
                     yield Transceiver(key, record.pool, pod.uid, pod.name, pod.ip)
@@ -248,7 +309,7 @@ class Fleets:
         return None if members is None else members.children.get(ChildKey(kind, name))
 
     def pods(self) -> Iterator[tuple[FleetKey, PodRecord]]:
-        return ((key, record) for key, members in self._members.items() for record in members.pods.values())
+        return ((key, record) for key, members in self._members.items() for record in members.records())
 
     def statuses(self) -> Iterator[tuple[str, ObjectKey, Manifest]]:
         """Kind, name and stored status of every resource."""
@@ -258,41 +319,39 @@ class Fleets:
             for name, (_, status) in members.pools.items():
                 yield "TransceiverPool", ObjectKey(key.namespace, name), status
 
-    def pool_statuses(self) -> Iterator[tuple[FleetKey, str, Manifest]]:
-        """Fleet, name and stored status of every pool."""
+    def pools(self) -> Iterator[KnownPool]:
         for key, members in self._members.items():
-            for name, (_, status) in members.pools.items():
-                yield key, name, status
+            for name, (pool, status) in members.pools.items():
+                yield KnownPool(key, pool, status, members.cut[name])
 
     def _pools(self, members: _Members) -> Iterator[ObservedPool]:
         oldest_first = sorted(
             members.pools.values(), key=lambda one: (one[0].metadata.created_at, one[0].metadata.name)
         )
-        of_pool: dict[str, list[PodRecord]] = {}
-        for record in members.pods.values():
-            of_pool.setdefault(record.pool, []).append(record)
+        of_pool: dict[str, list[_Pod]] = {}
+        for pod in members.pods.values():
+            of_pool.setdefault(pod.record.pool, []).append(pod)
         for pool, status in oldest_first:
-            yield ObservedPool(pool, status, self._observed(iter(of_pool.get(pool.metadata.name, ()))))
+            yield ObservedPool(pool, status, self._observed(of_pool.get(pool.metadata.name, ())))
 
-    def _observed(self, records: Iterator[PodRecord]) -> tuple[ObservedPod, ...]:
-        return tuple(self._compose(record) for record in sorted(records, key=lambda record: record.pod.name))
-
-    def _compose(self, record: PodRecord) -> ObservedPod:
-        """The pod with its node and its load; made anew only when one of the three changed."""
-        pod = record.pod
-        state, load = self._node_state(record), self._loads.get(pod.uid)
-        known = self._composed.get(pod.uid)
-        if known is not None and known[0] is record and known[1] is state and known[2] is load:
-            return known[3]
-        composed = dataclasses.replace(pod, node_state=state, load=load)
-        self._composed[pod.uid] = (record, state, load, composed)
-        return composed
+    def _observed(self, pods: Iterable[_Pod]) -> tuple[ObservedPod, ...]:
+        by_name = sorted(pods, key=lambda pod: pod.record.pod.name)
+        return tuple(pod.on(self._node_state(pod.record)) for pod in by_name)
 
     def _node_state(self, record: PodRecord) -> NodeState:
         if record.pod.node is None:
             return NodeState.USABLE
         node = self._nodes.get(record.pod.node)
         return NodeState.LOST if node is None else node.state_for(record.tolerations)
+
+    def _nodes_for(self, records: Sequence[PodRecord]) -> tuple[ObservedNode, ...]:
+        """Those that the pods are on, and those that they could be put on."""
+        names, tolerations = {record.pod.node for record in records}, {record.tolerations for record in records}
+        return tuple(
+            node.observed
+            for name, node in self._nodes.items()
+            if name in names or any(node.is_open_to(one) for one in tolerations)
+        )
 
     # The index.
 

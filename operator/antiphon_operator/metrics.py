@@ -9,7 +9,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
@@ -37,12 +37,14 @@ class PollFailure(StrEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """A gauge's value at the moment of a scrape."""
+    """What a gauge, or a counter, says at the moment of a scrape."""
 
     name: str
     documentation: str
     labels: tuple[str, ...]
     values: tuple[tuple[tuple[str, ...], float], ...]
+    counts: bool = False
+    """A counter: it only grows while its labels are there."""
 
 
 class Metrics:
@@ -108,7 +110,7 @@ class Metrics:
 
 
 class _Readings(Collector):
-    """Asks for gauges when it is asked itself, so that a resource that is gone has no series."""
+    """Asks when it is asked itself, so that a resource that is gone has no series."""
 
     def __init__(self, readings: Callable[[], Iterable[Reading]]) -> None:
         self._readings = readings
@@ -118,7 +120,8 @@ class _Readings(Collector):
 
     def collect(self) -> Iterator[Metric]:
         for reading in self._readings():
-            family = GaugeMetricFamily(reading.name, reading.documentation, labels=reading.labels)
+            of_kind = CounterMetricFamily if reading.counts else GaugeMetricFamily
+            family = of_kind(reading.name, reading.documentation, labels=reading.labels)
             for labels, value in reading.values:
                 family.add_metric(labels, value)
             yield family

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from antiphon_crds.overlay import Json
 from antiphon_crds.transceiver_pool import TransceiverPool
@@ -32,8 +33,20 @@ class NodeState(StrEnum):
     USABLE = "Usable"
     CORDONED = "Cordoned"
     """Unschedulable, or tainted so that the pod would not be put there again."""
+    NOT_READY = "NotReady"
+    """The control plane hears nothing of it; what that means is judged in node_loss.py."""
     LOST = "Lost"
-    """Not ready, or gone."""
+    """Gone, or not ready and judged to be lost."""
+
+
+@dataclass(frozen=True)
+class ObservedNode:
+    """A node that pods of the fleet are on, or could be put on."""
+
+    name: str
+    ready: bool
+    since: float
+    """Unix seconds at which its condition Ready changed last."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +156,9 @@ class Resolution:
     at: float
 
 
+FOREIGN: Final = 409
+
+
 @dataclass(frozen=True)
 class Refusal:
     """What the API server refused to write in the last round, and would refuse again: admission, quota, validation."""
@@ -150,9 +166,17 @@ class Refusal:
     kind: str
     name: str
     status: int
-    """403: forbidden (Pod Security, quota, RBAC); 422 or 400: invalid."""
+    """403: forbidden (Pod Security, quota, RBAC); 422 or 400: invalid; 409: somebody else's object has the name."""
     message: str
-    """The server's own words."""
+    """The server's own words; of somebody else's object, ours."""
+
+    @property
+    def is_foreign(self) -> bool:
+        return self.status == FOREIGN
+
+    @property
+    def sentence(self) -> str:
+        return self.message if self.is_foreign else f"the API server refuses {self.kind} {self.name}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -183,3 +207,6 @@ class Fleet:
     """Pods of pools that are gone: their blocks stay, Draining, until the pods have ended."""
     refusals: tuple[Refusal, ...] = ()
     has_service_monitors: bool = False
+    monitoring_namespaces: tuple[str, ...] = ()
+    """Where Prometheus runs; empty: it was not said."""
+    nodes: tuple[ObservedNode, ...] = ()

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 
 from antiphon_operator.actions import Plan
+from antiphon_operator.node_loss import judged, judged_at
 from antiphon_operator.observed import Fleet, ObservedPool, TableBlock
 from antiphon_operator.pool.plan import Reservations, plan_pool, reservations, takes_out
 from antiphon_operator.pool.status import orphan_patch
@@ -23,6 +24,7 @@ def plan(fleet: Fleet, now: float, rng: random.Random) -> Plan:
     Each round acts on what the one before has stored, so one on an old view is stopped by the tables' versions.
     `rng` draws route ids and secrets.
     """
+    fleet, nodes_judged_at = judged(fleet, now), judged_at(fleet.nodes, now)
     ledger = stored(fleet)
     decisions = _decide(fleet, ledger, now)
     after = _entered(fleet, followed(ledger, fleet, now), decisions, rng)
@@ -31,8 +33,9 @@ def plan(fleet: Fleet, now: float, rng: random.Random) -> Plan:
     for pool in decisions.pools:
         exhausted = pool.view.pool.metadata.name in after.exhausted
         whole += plan_pool(fleet, pool.view, pool.reservations.used, exhausted=exhausted)
-    forgets_at = forgets_next_at(after.ledger, fleet)
-    return whole + Plan(requeue_after_s=None if forgets_at is None else max(0.0, forgets_at - now))
+    for at in (forgets_next_at(after.ledger, fleet), nodes_judged_at):
+        whole += Plan(requeue_after_s=None if at is None else max(0.0, at - now))
+    return whole
 
 
 def plan_orphan(pool: ObservedPool, now: float) -> Plan:

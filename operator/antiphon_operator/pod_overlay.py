@@ -27,8 +27,12 @@ _MERGED_ITEMS = {"containers": "name", "initContainers": "name"}
 """Lists whose items of one key are merged."""
 _REPLACED_ITEMS = {"volumes": "name", "env": "name", "volumeMounts": "mountPath", "ports": "name"}
 """Lists whose items of one key replace each other: two sources of one volume or variable are an error."""
-_OURS = ("antiphon.dev/", "app.kubernetes.io/")
-"""Labels and annotations by which the operator finds its objects; an overlay does not change those that are set."""
+_ONLY_OURS = "antiphon.dev/"
+"""Labels and annotations by which the operator knows what a pod owns and does: an overlay has none, set or not."""
+_OURS = (_ONLY_OURS, "app.kubernetes.io/")
+"""Those by which it finds its objects: an overlay does not change the ones that are set."""
+_DESCRIBED = ("labels", "annotations")
+"""All that an overlay may say of a pod's metadata: whose the pod is, and when it ends, is not its to say."""
 
 
 def overlaid(template: Manifest, overlay: PodOverlay) -> dict[str, Json]:
@@ -38,13 +42,23 @@ def overlaid(template: Manifest, overlay: PodOverlay) -> dict[str, Json]:
     other lists are replaced. A container that only the overlay has gets the restricted security context that it does
     not set itself.
     """
-    merged = _merge_mappings(template, overlay.template)
-    metadata = merged.get("metadata")
-    before = template.get("metadata")
-    if isinstance(metadata, dict) and isinstance(before, dict):
-        for part in ("labels", "annotations"):
-            metadata[part] = _with_ours(metadata.get(part), before.get(part))
+    spec, described = overlay.template.get("spec"), overlay.template.get("metadata")
+    merged = dict(template)
+    if isinstance(spec, dict):
+        merged["spec"] = _merge("spec", template.get("spec"), spec)
+    merged["metadata"] = _merge_metadata(_mapping(template.get("metadata")), _mapping(described))
     return merged
+
+
+def _merge_metadata(under: Manifest, over: Manifest) -> dict[str, Json]:
+    return {**under, **{part: _merge_marks(_mapping(under.get(part)), _mapping(over.get(part))) for part in _DESCRIBED}}
+
+
+def _merge_marks(under: Manifest, over: Manifest) -> dict[str, Json]:
+    """Of labels, or of annotations."""
+    allowed = {key: value for key, value in over.items() if not key.startswith(_ONLY_OURS)}
+    kept = {key: value for key, value in under.items() if key.startswith(_OURS)}
+    return {**_merge_mappings(under, allowed), **kept}
 
 
 def _merge_mappings(under: Manifest, over: Manifest) -> dict[str, Json]:
@@ -89,6 +103,5 @@ def _item_of(items: list[Json], by: str, name: Json) -> Manifest:
     return next((item for item in items if isinstance(item, dict) and item.get(by) == name), {})
 
 
-def _with_ours(merged: Json, ours: Json) -> dict[str, Json]:
-    kept = {key: value for key, value in ours.items() if key.startswith(_OURS)} if isinstance(ours, dict) else {}
-    return {**(merged if isinstance(merged, dict) else {}), **kept}
+def _mapping(value: Json) -> Manifest:
+    return value if isinstance(value, dict) else {}

@@ -13,12 +13,14 @@ class PodsReason(StrEnum):
     SOME_UNAVAILABLE = "SomeUnavailable"
     NONE_AVAILABLE = "NoneAvailable"
     UNSCHEDULABLE = "Unschedulable"
+    NODES_NOT_READY = "NodesNotReady"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     SECRET_MISSING = "SecretMissing"  # noqa: S105 - a word, not a secret
     CRASH_LOOPING = "CrashLooping"
     POD_SECURITY_FORBIDDEN = "PodSecurityForbidden"
     QUOTA_EXCEEDED = "QuotaExceeded"
     PODS_REFUSED = "PodsRefused"
+    WRITE_REFUSED = "WriteRefused"
 
 
 IMAGE_TROUBLE: Final = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})

@@ -52,7 +52,9 @@ class OperatorProcess:
         self._access = access
         self._metrics = Metrics()
         self._cluster = Cluster(client, self._metrics, settings.lease.request_timeout_s)
-        self._fleets = Fleets(settings.images, settings.namespace, self._metrics, self._mark)
+        self._fleets = Fleets(
+            settings.images, settings.namespace, self._metrics, self._mark, settings.monitoring_namespaces
+        )
         self._watches = Watches(client, self._cluster, self._fleets, settings.watch_namespaces)
         place = (settings.namespace, settings.lease_name)
         self._leadership = Leadership(self._cluster, place, settings.identity, settings.lease, self._gained)

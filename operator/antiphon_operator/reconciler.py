@@ -145,7 +145,9 @@ class Reconciler:
         begun = monotonic()
         decided = self._plan(key)
         self._resolver.want(key, decided.resolve)
-        applied = await self._executor.apply(decided)
+        applied = await self._executor.apply(decided, self._fleets.refusals(key))
+        for cut in decided.cut:
+            self._fleets.cut_calls(key, cut)
         changed = bool(applied.done)
         if changed:
             did = ", ".join(f"{count} {what}" for what, count in sorted(applied.done.items()))

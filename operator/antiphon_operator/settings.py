@@ -23,6 +23,8 @@ class Settings:
     """The operator's own: its Lease lies there, and NetworkPolicies of the fleets let it in."""
     watch_namespaces: tuple[str, ...]
     """Where fleets are run; empty: everywhere."""
+    monitoring_namespaces: tuple[str, ...]
+    """Where Prometheus runs, which NetworkPolicies of the fleets let in; empty: anywhere, where ServiceMonitors are."""
     images: Images
     """What the fleets' pods run."""
     identity: str
@@ -40,7 +42,8 @@ class Settings:
         env = Environment(environ)
         return cls(
             namespace=_namespace("ANTIPHON_NAMESPACE", env.text("ANTIPHON_NAMESPACE", example="antiphon-system")),
-            watch_namespaces=_namespaces(env),
+            watch_namespaces=_namespaces(env, "ANTIPHON_WATCH_NAMESPACES"),
+            monitoring_namespaces=_namespaces(env, "ANTIPHON_MONITORING_NAMESPACES"),
             images=Images(
                 relay=env.text("ANTIPHON_IMAGE_RELAY", example="registry.example/antiphon-relay:0.1.0"),
                 transceiver=env.text(
@@ -58,8 +61,7 @@ class Settings:
         )
 
 
-def _namespaces(env: Environment) -> tuple[str, ...]:
-    name = "ANTIPHON_WATCH_NAMESPACES"
+def _namespaces(env: Environment, name: str) -> tuple[str, ...]:
     texts = [text.strip() for text in env.text(name, default="").split(",")]
     return tuple(sorted({_namespace(name, text) for text in texts if text}))
 

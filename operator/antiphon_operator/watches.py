@@ -29,7 +29,7 @@ from antiphon_operator.parsing.fields import Fields
 from antiphon_operator.parsing.kept import kept
 from antiphon_wire.cluster.manifest import ManifestError, ObjectKey
 from antiphon_wire.cluster.object_store import Change, ObjectStore
-from antiphon_wire.cluster.reflector import SILENCE_S, Reflector
+from antiphon_wire.cluster.reflector import SILENCE_S, Reflector, Trouble
 from antiphon_wire.cluster.resource_kind import ResourceKind
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Watches:
             tasks.create_task(self._list_resources_now_and_then())
             for kind in (NODE, POD, ROUTE_TABLE, *CHILDREN):
                 self._start(tasks, kind)
-            tasks.create_task(self._find_service_monitors(tasks))
+            tasks.create_task(self._follow_service_monitors(tasks))
             for kind in (*CHILDREN, ROUTE_TABLE, NODE, POD):
                 for reflector in self._reflectors[kind.name]:
                     await reflector.synced.wait()
@@ -84,12 +84,11 @@ class Watches:
             return
         self._tell(kind, changes)
 
-    def version(self, kind: Kind, namespace: str, name: str) -> str | None:
-        """The resourceVersion of an object that is known."""
+    def stored(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """An object as far as it is known."""
         reflector = self._reflector(kind, namespace)
         store = self._resources.get(kind.name) if reflector is None else reflector.store
-        known = store.get(ObjectKey(namespace, name)) if store is not None else None
-        return Fields(known).within("metadata").text("resourceVersion")
+        return store.get(ObjectKey(namespace, name)) if store is not None else None
 
     def written(self, kind: Kind, manifest: Manifest) -> None:
         """Takes the answer to a write of ours."""
@@ -125,7 +124,7 @@ class Watches:
             (one for watched, one in zip(self._namespaces, reflectors, strict=False) if watched == namespace), None
         )
 
-    def _start(self, tasks: asyncio.TaskGroup, kind: Kind) -> None:
+    def _start(self, tasks: asyncio.TaskGroup, kind: Kind) -> list[asyncio.Task[None]]:
         hear = self._hearer(kind)
         group, _, version = kind.api_version.rpartition("/")
         self._reflectors[kind.name] = [
@@ -137,8 +136,7 @@ class Watches:
             )
             for namespace in (self._namespaces if kind.namespaced else (None,))
         ]
-        for reflector in self._reflectors[kind.name]:
-            tasks.create_task(reflector.run())
+        return [tasks.create_task(reflector.run()) for reflector in self._reflectors[kind.name]]
 
     def _hearer(self, kind: Kind) -> Callable[[Change], None]:
         if kind is NODE:
@@ -186,16 +184,43 @@ class Watches:
         self._tell(kind, store.replace([item for one in listed for item in one.items], version))
         return True
 
-    async def _find_service_monitors(self, tasks: asyncio.TaskGroup) -> None:
-        """The kind belongs to the Prometheus operator, which may be installed later than this one."""
+    async def _follow_service_monitors(self, tasks: asyncio.TaskGroup) -> None:
+        """The kind belongs to the Prometheus operator, which may be installed later than this one, and be removed."""
         while True:
-            try:
-                if await self._cluster.serves(SERVICE_MONITOR):
-                    break
-            except ApiError as error:
-                logger.warning("cannot look for ServiceMonitors", extra={"fields": {"failure": error.failure}})
+            if await self._are_served(SERVICE_MONITOR):
+                watching = self._start(tasks, SERVICE_MONITOR)
+                await self._until_gone(SERVICE_MONITOR)
+                for task in watching:
+                    task.cancel()
+                await asyncio.wait(watching)
+                self._forget(SERVICE_MONITOR)
+                self._fleets.service_monitors_served(served=False)
             await asyncio.sleep(LOOKED_FOR_EVERY_S)
-        self._start(tasks, SERVICE_MONITOR)
-        for reflector in self._reflectors[SERVICE_MONITOR.name]:
-            await reflector.synced.wait()
-        self._fleets.service_monitors_found()
+
+    async def _until_gone(self, kind: Kind) -> None:
+        """Looks when the server refuses what it gave before, and now and then."""
+        reflectors = self._reflectors[kind.name]
+        looked_at, looked_after = monotonic(), 0
+        while True:
+            if all(reflector.synced.is_set() for reflector in reflectors):
+                self._fleets.service_monitors_served(served=True)
+            refused = sum(reflector.troubles[Trouble.REFUSED] for reflector in reflectors)
+            if refused != looked_after or monotonic() > looked_at + LOOKED_FOR_EVERY_S:
+                looked_at, looked_after = monotonic(), refused
+                if await self._are_served(kind) is False:
+                    return
+            await asyncio.sleep(1.0)
+
+    async def _are_served(self, kind: Kind) -> bool | None:
+        """None: the server does not say."""
+        try:
+            return await self._cluster.serves(kind)
+        except ApiError as error:
+            logger.warning("cannot look for a kind", extra={"fields": {"kind": kind.name, "failure": error.failure}})
+            return None
+
+    def _forget(self, kind: Kind) -> None:
+        hear = self._hearer(kind)
+        for reflector in self._reflectors.pop(kind.name):
+            for change in reflector.store.replace((), reflector.store.version):
+                hear(change)

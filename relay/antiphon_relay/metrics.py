@@ -44,6 +44,8 @@ def route_table(tables: TableSource) -> Iterable[Metric]:
     yield gauge("route_table_generation", "Of the table in force; 0: none yet.", generation)
     yield gauge("route_table_age_seconds", "Since the table in force was taken.", tables.age_s)
     yield counter("route_tables_held", "Changes of the table that were not taken.", tables.refused)
+    yield gauge("route_table_holds_back", "1 while a newer table is held back.", int(tables.holds_back))
+    yield counter("route_tables_taken_late", "Tables taken after they had been held back.", tables.taken_late)
     if tables.watch is not None:
         yield from route_watch(tables.watch)
 

@@ -113,6 +113,16 @@ class _FileCollector(Collector):
         yield GaugeMetricFamily(
             "antiphon_signaling_table_generation", "Of the route table in force; 0: none.", self._files.generation
         )
+        yield GaugeMetricFamily(
+            "antiphon_signaling_route_table_holds_back",
+            "1 while a newer table is held back.",
+            int(self._files.tables.holds_back),
+        )
+        yield CounterMetricFamily(
+            "antiphon_signaling_route_tables_taken_late",
+            "Tables taken after they had been held back.",
+            self._files.tables.taken_late,
+        )
         watch = self._files.tables.watch
         if watch is not None:
             yield GaugeMetricFamily(

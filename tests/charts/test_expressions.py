@@ -95,6 +95,9 @@ async def operated(folder: Path) -> AsyncIterator[tuple[Target, Cluster]]:
         plane.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         async with installed_operator(plane.cluster, folder) as url:
             plane.cluster.kubectl("apply", "-f", str(EXAMPLE))
+            # Only such a pool has a number of calls to be kept free.
+            scaled = json.dumps({"spec": {"scaling": {"mode": "FreeCapacity"}}})
+            plane.cluster.kubectl("patch", "transceiverpools", "agents", "--type=merge", f"--patch={scaled}")
             yield Target(url, {"pod": "antiphon-operator-0"}), plane.cluster
 
 
@@ -145,4 +148,5 @@ async def test_prometheus_itself_finds_no_fault_with_the_rules(prometheus: Prome
     assert loaded.keys() == rules().keys()
     assert {rule["health"] for rule in loaded.values()} <= {"ok", "unknown"}
     assert not [name for name, rule in loaded.items() if rule.get("lastError")]
-    assert not [name for name, rule in loaded.items() if rule["type"] == "alerting" and rule["state"] == "firing"]
+    firing = {name for name, rule in loaded.items() if rule["type"] == "alerting" and rule["state"] == "firing"}
+    assert firing <= {"AntiphonNoRelay"}, "which is so: the operator's fleet is on a control plane without nodes"

@@ -121,6 +121,7 @@ def test_the_chart_sets_every_setting_of_the_operator_and_no_other() -> None:
 def test_what_is_set_is_what_the_operator_reads() -> None:
     environment = operator_environment(
         "watchNamespaces={voice,calls}",
+        "monitoring.namespaces={prometheus,tenants}",
         "operator.leaseSeconds=30",
         "operator.capacityPollSeconds=5",
         "operator.logLevel=debug",
@@ -134,6 +135,7 @@ def test_what_is_set_is_what_the_operator_reads() -> None:
     assert settings.namespace == "antiphon-system"
     assert settings.identity == "antiphon-operator-x"
     assert settings.watch_namespaces == ("calls", "voice")
+    assert settings.monitoring_namespaces == ("prometheus", "tenants")
     assert settings.lease.duration_s == 30
     assert settings.capacity_poll_s == 5.0
     assert settings.log_level == "debug"

@@ -11,10 +11,14 @@ pytestmark = pytest.mark.kubelet
 
 INSIDE = """
 import importlib.metadata, json, os, shutil
-ours = [found.name for found in importlib.metadata.distributions() if found.name.startswith("antiphon")]
+names = [found.name for found in importlib.metadata.distributions()]
+ours = [name for name in names if name.startswith("antiphon")]
 tools = [name for name in ("cc", "gcc", "cargo", "uv", "make") if shutil.which(name)]
-print(json.dumps({"user": os.getuid(), "ours": sorted(ours), "tools": tools, "name": os.environ["USER"]}))
+who = {"user": os.getuid(), "name": os.environ["USER"]}
+print(json.dumps({**who, "ours": sorted(ours), "tools": tools, "av": "av" in names}))
 """
+WITH_GPL_LIBRARIES = ("transceiver", "cli")
+"""PyAV holds x264 and x265: docs/decisions/0008-what-the-images-hold.md."""
 # The restricted Pod Security profile, and a root file system that cannot be written.
 SECURITY = {
     "runAsNonRoot": True,
@@ -50,7 +54,8 @@ def test_an_image_holds_one_deployable(pod_cluster: Cluster, deployable: str, ho
         found = json.loads(pod_cluster.kubectl("logs", f"inspect-{deployable}"))
     finally:
         pod_cluster.delete(inspected)
-    assert found == {"user": 65532, "ours": holds, "tools": [], "name": "antiphon"}
+    av = deployable in WITH_GPL_LIBRARIES
+    assert found == {"user": 65532, "ours": holds, "tools": [], "name": "antiphon", "av": av}
 
 
 @pytest.mark.parametrize("deployable", ["relay", "transceiver", "signaling", "operator"])

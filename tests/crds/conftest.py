@@ -8,16 +8,10 @@ import pytest
 import yaml
 
 from antiphon_crds.overlay import Json
-from custom_resources import Namespace, install_kinds
+from custom_resources import Namespace
 from real_kubernetes.cluster import Cluster
 
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def cluster_with_kinds(api_cluster: Cluster) -> Cluster:
-    install_kinds(api_cluster)
-    return api_cluster
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from antiphon_crds.documents import KINDS
 from antiphon_crds.reference import page
 from custom_resources import Namespace
-from kubectl_page import commands, masked, written_anew
+from kubectl_page import commands, masked, runner, written_anew
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -21,4 +21,4 @@ def test_a_kinds_page_is_as_its_definition_has_it(kind: str) -> None:
 def test_kubectl_prints_what_the_page_shows(namespace: Namespace, tmp_path: Path) -> None:
     shown = (PAGES / "kubectl.md").read_text()
     assert len(commands(shown)) > 10
-    assert masked(written_anew(shown, namespace, tmp_path)) == masked(shown), "stale: run scripts/reference"
+    assert masked(written_anew(shown, runner(namespace, tmp_path))) == masked(shown), "stale: run scripts/reference"

@@ -4,9 +4,19 @@ import random
 import time
 from dataclasses import replace
 
-from antiphon_operator.actions import Create, Delete, Patch, Plan, Replace, Subresource
+import pytest
+
+from antiphon_operator.actions import Create, CutCalls, Delete, Patch, Plan, Replace, Subresource
 from antiphon_operator.conditions import find
-from antiphon_operator.observed import Fleet, ObservedPool, Refusal, TableBlockState
+from antiphon_operator.observed import (
+    Fleet,
+    NodeState,
+    ObservedNode,
+    ObservedPod,
+    ObservedPool,
+    Refusal,
+    TableBlockState,
+)
 from antiphon_operator.parsing.route_tables import read_route_table
 from antiphon_operator.plan import plan, plan_orphan
 from antiphon_wire import Pool
@@ -134,6 +144,85 @@ def test_a_pod_that_failed_soon_is_kept_and_replaced_after_a_while() -> None:
     assert (deleted(decided), created(decided)) == ([], [])
     assert decided.requeue_after_s == 9
     assert sorted(states(planned(seen, NOW + 9)).values()) == ["Active", "Reserved", "Reserved"]
+
+
+def silent(*numbers: int, of: int) -> Fleet:
+    """A fleet with a pod on each of so many nodes, of which these have been silent for a minute."""
+    nodes = tuple(
+        ObservedNode(f"n{number}", ready=number not in numbers, since=NOW - 60) for number in range(1, of + 1)
+    )
+    pods = tuple(
+        pod(
+            number,
+            node=node.name,
+            ready=node.ready,
+            node_state=NodeState.USABLE if node.ready else NodeState.NOT_READY,
+        )
+        for number, node in enumerate(nodes, start=1)
+    )
+    return replace(settled(*pods, pool=pool_of(of)), nodes=nodes)
+
+
+def test_the_pods_of_one_lost_node_are_replaced_at_once() -> None:
+    decided = planned(silent(1, of=3))
+    assert sorted(states(decided).values()) == ["Active", "Active", "Draining", "Reserved"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "nodes"),
+    [
+        pytest.param((1, 2, 3), 3, id="all nodes"),
+        pytest.param((1, 2, 3, 4), 5, id="most nodes"),
+        pytest.param((1,), 1, id="the only node"),
+    ],
+)
+def test_when_most_nodes_fall_silent_nothing_becomes_of_their_pods(numbers: tuple[int, ...], nodes: int) -> None:
+    decided = planned(silent(*numbers, of=nodes))
+    assert (created(decided), deleted(decided)) == ([], [])
+    assert set(states(decided).values()) <= {TableBlockState.ACTIVE}
+
+
+def test_a_pod_that_is_gone_is_lost_and_replaced_whatever_its_node_says() -> None:
+    seen = silent(1, 2, 3, of=3)
+    without = replace(seen, pools=tuple(replace(pool, pods=pool.pods[1:]) for pool in seen.pools))
+    found = states(planned(without))
+    assert found[name(1)] is TableBlockState.LOST
+    assert sorted(found.values()) == ["Active", "Active", "Lost", "Reserved"]
+
+
+def test_nodes_that_fall_silent_together_are_looked_at_again() -> None:
+    seen = silent(1, 2, of=5)
+    just_now = replace(seen, nodes=tuple(replace(node, since=NOW - 5) for node in seen.nodes))
+    decided = planned(just_now)
+    assert list(states(decided).values()).count(TableBlockState.RESERVED) == 1, "for the pod of the first one"
+    assert decided.requeue_after_s == 10
+    assert list(states(planned(just_now, NOW + 10)).values()).count(TableBlockState.RESERVED) == 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "cut"),
+    [
+        pytest.param(pod(2, busy=True, load=load(2)), (), id="it does not drain"),
+        pytest.param(pod(2, deleted_at=NOW - 60, deadline=NOW + 31, busy=True, load=load(2)), (), id="it has time"),
+        pytest.param(
+            pod(2, deleted_at=NOW - 60, deadline=NOW + 30, busy=True, load=load(2)),
+            (CutCalls("agents", 2),),
+            id="its time is up",
+        ),
+        pytest.param(
+            pod(2, deleted_at=NOW - 60, deadline=NOW + 30, busy=True, load=None),
+            (CutCalls("agents", 1),),
+            id="its time is up, and it does not say how many are left",
+        ),
+        pytest.param(
+            pod(2, deleted_at=NOW - 60, deadline=NOW + 30, load=load(2)), (), id="it was counted in an earlier round"
+        ),
+    ],
+)
+def test_calls_that_are_left_at_a_drain_deadline_are_counted_once(
+    ending: ObservedPod, cut: tuple[CutCalls, ...]
+) -> None:
+    assert planned(settled(pod(1), ending, pool=pool_of(1))).cut == cut
 
 
 def test_a_pod_of_a_pool_that_is_gone_drains_and_keeps_its_block() -> None:

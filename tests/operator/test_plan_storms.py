@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from antiphon_crds.overlay import Json
 from antiphon_crds.transceiver_pool import TransceiverPool
+from antiphon_operator.node_loss import judged
 from antiphon_operator.observed import Fleet, NodeState, ObservedPod, TableBlockState
 from antiphon_operator.plan import plan
 from antiphon_operator.pool.rollout import bounds
@@ -37,13 +38,16 @@ class Operator:
         self.cluster.carry_out(plan(seen or self.cluster.view(), self.cluster.now, self.rng))
 
     def acts_within_bounds(self) -> None:
-        before = self.cluster.view()
+        before = self._sees()
         self.acts()
-        assert_within_bounds(before, self.cluster.view())
+        assert_within_bounds(before, self._sees())
+
+    def _sees(self) -> Fleet:
+        return judged(self.cluster.view(), self.cluster.now)
 
 
 def assert_within_bounds(before: Fleet, after: Fleet) -> None:
-    """What one round on a fresh view may do to the pods of the one pool."""
+    """What one round on a fresh view may do to the pods of the one pool; both with their lost nodes marked."""
     spec = before.pools[0].pool.spec
     allowed = bounds(spec.replicas, spec.update)
     places, places_after = (sum(map(holds_a_place, fleet.pools[0].pods)) for fleet in (before, after))
@@ -80,7 +84,7 @@ def holds_a_place(pod: ObservedPod) -> bool:
 
 
 def takes_calls(pod: ObservedPod) -> bool:
-    return pod.ready and holds_a_place(pod)
+    return pod.ready and holds_a_place(pod) and pod.node_state is not NodeState.NOT_READY
 
 
 def calls(pod: ObservedPod) -> int:
@@ -151,7 +155,7 @@ class Storm(RuleBasedStateMachine):
 
     @rule(state=st.sampled_from(NodeState), node=st.sampled_from(["node-a", "node-b"]))
     def a_node_changes(self, state: NodeState, node: str) -> None:
-        self.cluster.nodes[node].state = state
+        self.cluster.change_node(node, state)
 
     @rule(crashes=st.booleans(), node=st.sampled_from(["node-a", "node-b"]))
     def a_node_breaks_pods(self, crashes: bool, node: str) -> None:
@@ -191,8 +195,9 @@ class Storm(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "cluster"):
             return
-        for node in self.cluster.nodes.values():
-            node.state, node.crashes_pods = NodeState.USABLE, False
+        for name, node in self.cluster.nodes.items():
+            self.cluster.change_node(name, NodeState.USABLE)
+            node.crashes_pods = False
         self.cluster.silent.clear()
         settle(self.cluster, self.operator)
         # Those that are to go may finish their calls.

@@ -113,3 +113,20 @@ def test_fields_of_the_pod_are_merged_and_its_lists_replaced() -> None:
     assert found["securityContext"] == {**RESTRICTED_POD, "runAsUser": 1000}
     assert found["topologySpreadConstraints"] == []
     assert found["nodeSelector"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        pytest.param({"metadata": {"finalizers": ["example.com/stay"]}}, id="what would keep the pod for ever"),
+        pytest.param({"metadata": {"ownerReferences": []}}, id="whose it is"),
+        pytest.param({"metadata": {"name": "mine", "generateName": "mine-", "namespace": "other"}}, id="its name"),
+        pytest.param({"metadata": {"labels": {"antiphon.dev/busy": "true"}}}, id="a label that is not set yet"),
+        pytest.param({"metadata": {"annotations": {"antiphon.dev/routes": "8"}}}, id="what it owns"),
+        pytest.param({"metadata": {"labels": {"antiphon.dev/pool": None}}}, id="to take away what it is found by"),
+        pytest.param({"metadata": None, "spec": None}, id="nothing in place of everything"),
+        pytest.param({"apiVersion": "v2", "status": {"phase": "Failed"}}, id="what is no part of a template"),
+    ],
+)
+def test_what_is_the_operators_cannot_be_laid_over(overlay: dict[str, Json]) -> None:
+    assert merged(overlay) == TEMPLATE

@@ -46,6 +46,7 @@ async def test_a_mass_removal_is_held_back(tmp_path: Path) -> None:
         site.pods = pods[:2]
         site.publish()
         await relay.metric_reaches("route_tables_held_total", 1)
+        await relay.metric_reaches("route_table_holds_back", 1)
         await caller.echoes(RTP + b"still there")
         site.pods = pods[:4]
         site.publish()

@@ -1,9 +1,10 @@
-"""A namespace on a cluster that knows our kinds, and what kubectl says there."""
+"""A namespace on a cluster that knows our kinds, and what kubectl says there; a pytest plugin."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pytest
 import yaml
 
 from antiphon_crds.documents import KINDS, Schema, text
@@ -14,11 +15,39 @@ from real_kubernetes.cluster import Cluster, KubectlError
 UNCHECKED = "some validation rules were not checked because the object was invalid"
 
 
+SERVICE_MONITORS = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: servicemonitors.monitoring.coreos.com}
+spec:
+  group: monitoring.coreos.com
+  scope: Namespaced
+  names: {kind: ServiceMonitor, plural: servicemonitors}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+"""
+"""The Prometheus operator's kind, as far as it matters here."""
+
+
+def install_service_monitors(cluster: Cluster) -> None:
+    cluster.kubectl("apply", "-f", "-", stdin=SERVICE_MONITORS)
+    cluster.wait("crd/servicemonitors.monitoring.coreos.com", "condition=Established")
+
+
 def install_kinds(cluster: Cluster) -> None:
     """They stay when the tests are over: the cluster may be somebody's, with resources of our kinds."""
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin="---\n".join(text(kind) for kind in KINDS))
     for kind in KINDS:
         cluster.wait(f"crd/{kind.lower()}s.antiphon.dev", "condition=Established")
+
+
+@pytest.fixture(scope="session")
+def cluster_with_kinds(api_cluster: Cluster) -> Cluster:
+    install_kinds(api_cluster)
+    return api_cluster
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 CHART = ROOT / "charts" / "antiphon"
 OPERATOR_NAMESPACE = "antiphon-system"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}
 ANTIPHON = ROOT / ".venv" / "bin" / "antiphon"
 
 
@@ -184,14 +185,17 @@ def installed(real: RealCluster) -> Iterator[None]:
 
 @contextmanager
 def deployed_fleet(
-    real: RealCluster, namespace: str, changes: Mapping[str, object] | None = None
+    real: RealCluster,
+    namespace: str,
+    changes: Mapping[str, object] | None = None,
+    labels: Mapping[str, str] = RESTRICTED,
 ) -> Iterator[DeployedFleet]:
     """The example resources in a namespace of their own, with images of this work tree; Ready when entered.
 
-    `changes` maps a kind to what is merged into its spec.
+    `changes` maps a kind to what is merged into its spec, None for what is left out; `labels` are the namespace's.
     """
     fleet = DeployedFleet(real, namespace)
-    real.cluster.apply(namespace_manifest(namespace))
+    real.cluster.apply(namespace_manifest(namespace, labels))
     try:
         real.cluster.apply(*redis(), *example(changes or {}), namespace=namespace)
         fleet.kubectl("rollout", "status", "deployment/parrot", "deployment/redis", "--timeout=90s", timeout_s=100)
@@ -204,8 +208,8 @@ def deployed_fleet(
         real.cluster.kubectl("delete", "namespace", namespace, "--timeout=60s", timeout_s=70)
 
 
-def namespace_manifest(name: str) -> dict[str, object]:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}}
+def namespace_manifest(name: str, labels: Mapping[str, str] = RESTRICTED) -> dict[str, object]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels)}}
 
 
 def example(changes: Mapping[str, object]) -> list[dict[str, Any]]:
@@ -293,7 +297,8 @@ def redis() -> list[dict[str, Any]]:
 
 def merged(under: Any, over: Any) -> Any:
     if isinstance(under, dict) and isinstance(over, Mapping):
-        return {**under, **{name: merged(under.get(name), value) for name, value in over.items()}}
+        both = {**under, **{name: merged(under.get(name), value) for name, value in over.items()}}
+        return {name: value for name, value in both.items() if value is not None}
     return over
 
 

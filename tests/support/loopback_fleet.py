@@ -20,7 +20,7 @@ from transceiver_caller import Caller
 
 FIRST_ROUTE = 0x1000
 TOKEN = "control-token-of-the-tests-" + "0" * 16
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @dataclass

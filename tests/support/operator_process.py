@@ -84,6 +84,10 @@ class OperatorProcess:
             float(value) for value in re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", self.metrics(), flags=re.MULTILINE)
         )
 
+    def unchanged_rounds(self) -> float:
+        """Those that had nothing to do."""
+        return self.metric('antiphon_operator_rounds_total{result="unchanged"}')
+
     def stop(self) -> int:
         """In order; its exit code."""
         return self._ended(signal.SIGTERM)

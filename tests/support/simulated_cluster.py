@@ -16,6 +16,7 @@ from antiphon_operator.observed import (
     Images,
     Manifest,
     NodeState,
+    ObservedNode,
     ObservedPod,
     ObservedPool,
     ObservedTable,
@@ -36,6 +37,7 @@ class ConflictError(Exception):
 @dataclass
 class Node:
     state: NodeState = NodeState.USABLE
+    since: float = 0.0
     starts_pods: bool = True
     crashes_pods: bool = False
 
@@ -75,6 +77,11 @@ class SimulatedCluster:
             images=self.images,
             operator_namespace="antiphon-system",
             stray_pods=tuple(pod for of, pod in pods if of not in self.pools),
+            nodes=tuple(
+                ObservedNode(name, ready=node.state is not NodeState.NOT_READY, since=node.since)
+                for name, node in self.nodes.items()
+                if node.state is not NodeState.LOST
+            ),
         )
 
     def carry_out(self, plan: Plan) -> bool:
@@ -96,6 +103,12 @@ class SimulatedCluster:
         return [pod for pod in self.pods() if pod.ready and pod.deleted_at is None]
 
     # What others do.
+
+    def change_node(self, name: str, state: NodeState) -> None:
+        """Lost: its Node is deleted."""
+        node = self.nodes[name]
+        if node.state is not state:
+            node.state, node.since = state, self.now
 
     def tick(self, seconds: float = 1.0) -> None:
         """Time passes, and kubelets do what they have to."""
@@ -221,7 +234,7 @@ class SimulatedCluster:
     def _run(self, key: ChildKey) -> None:
         _, pod = self._observed(key.name)
         node = self.nodes[self._node_of(key.name)]
-        if node.state is NodeState.LOST or pod.phase in ENDED:
+        if node.state in (NodeState.NOT_READY, NodeState.LOST) or pod.phase in ENDED:
             return
         if pod.deleted_at is not None:
             if self.calls.get(pod.name, 0) == 0 or (pod.deadline is not None and self.now >= pod.deadline):

@@ -129,6 +129,8 @@ class Site:
         match action:
             case Create(manifest) | Apply(manifest) | Replace(manifest):
                 key = key_of(manifest)
+                if any((one.kind, one.name) == (key.kind, key.name) for one in self.fleet.refusals):
+                    return
                 stored = json.loads(json.dumps(manifest))
                 stored["metadata"] |= {"resourceVersion": str(self.version), "uid": f"uid-{key.kind}-{key.name}"}
                 if key.kind == "Service":

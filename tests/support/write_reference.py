@@ -6,7 +6,7 @@ from pathlib import Path
 from antiphon_crds.documents import KINDS
 from antiphon_crds.reference import page
 from custom_resources import Namespace, install_kinds
-from kubectl_page import SHOWN_NAMESPACE, written_anew
+from kubectl_page import SHOWN_NAMESPACE, runner, written_anew
 from real_kubernetes.control_plane import control_plane
 from real_kubernetes.run_folder import run_folder
 
@@ -18,7 +18,8 @@ def main(folder: Path) -> None:
     with run_folder("reference") as scratch, control_plane(scratch) as plane:
         install_kinds(plane.cluster)
         plane.cluster.kubectl("create", "namespace", SHOWN_NAMESPACE)
-        shown.write_text(written_anew(shown.read_text(), Namespace(plane.cluster, SHOWN_NAMESPACE), scratch))
+        run = runner(Namespace(plane.cluster, SHOWN_NAMESPACE), scratch)
+        shown.write_text(written_anew(shown.read_text(), run))
 
 
 if __name__ == "__main__":

@@ -156,4 +156,5 @@ def test_a_route_table_is_refused(row: Row) -> None:
 @rows("route_tables.json", "replaced")
 def test_a_newer_route_table_is_taken_or_held_back(row: Row) -> None:
     current, newer = (RouteTable.from_json(json.dumps(row[field])) for field in ("current", "newer"))
-    assert current.accepts(newer) == row["held"]
+    held = current.accepts(newer)
+    assert (held and held.said, held and held.reason) == (row["held"], row["reason"])

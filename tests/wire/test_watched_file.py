@@ -100,18 +100,16 @@ def test_a_text_that_is_not_utf_8_is_a_complaint(path: Path) -> None:
     assert (watched.current, watched.refused) == ("1", 1)
 
 
-def test_a_value_that_may_not_replace_the_one_in_force_is_held_back(
-    path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    watched = WatchedFile(path, int, lambda current, newer: "it goes back" if newer < current else None)
-    replace(path, "5")
-    assert watched.look()
-    replace(path, "3")
-    assert not watched.look()
-    assert (watched.current, watched.refused) == (5, 1)
-    assert complaints(caplog) == ["it goes back"]
-    replace(path, "6")
-    assert watched.look()
+def test_a_value_is_in_date_while_the_file_says_it(path: Path) -> None:
+    watched = WatchedFile(path, int)
+    seen = [watched.in_date]
+    for text in ("two", "2"):
+        replace(path, text)
+        watched.look()
+        seen.append(watched.in_date)
+    path.unlink()
+    watched.look()
+    assert ([*seen, watched.in_date], watched.current) == ([True, False, True, False], 2)
 
 
 async def test_every_reader_is_told_of_a_change(path: Path) -> None:

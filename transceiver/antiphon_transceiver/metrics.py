@@ -203,5 +203,8 @@ def _route_table(tables: TableSource) -> Iterator[Metric]:
     generation = 0 if tables.current is None else tables.current.routes.generation
     yield _gauge("route_table_generation", "Of the table in force; 0: none yet", generation)
     yield CounterMetricFamily(f"{_PREFIX}_route_tables_held", "Changes of it that were not taken", value=tables.refused)
+    yield _gauge("route_table_holds_back", "1 while a newer table is held back", int(tables.holds_back))
+    late = "Tables taken after they had been held back"
+    yield CounterMetricFamily(f"{_PREFIX}_route_tables_taken_late", late, value=tables.taken_late)
     if tables.watch is not None:
         yield _gauge("route_watch_age_seconds", "Since the API server last said anything", tables.watch.age_s)

@@ -15,13 +15,10 @@ T = TypeVar("T")
 class AwaitedFile(Generic[T]):
     """`run` waits for the first good content and follows the file from then on; the rest is as WatchedFile has it."""
 
-    def __init__(
-        self, path: Path, parse: Callable[[str], T], refuses: Callable[[T, T], str | None] | None = None
-    ) -> None:
+    def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
         self.latest: Latest[T] = Latest()
         self._path = path
         self._parse = parse
-        self._refuses = refuses
         self._file: WatchedFile[T] | None = None
         self._complaint = ""
 
@@ -30,9 +27,14 @@ class AwaitedFile(Generic[T]):
         """How many changes of the file were not taken."""
         return 0 if self._file is None else self._file.refused
 
+    @property
+    def in_date(self) -> bool:
+        """Whether the value was what the file said when it was looked at last."""
+        return self._file is not None and self._file.in_date
+
     def load(self) -> None:
         """Reads the file for whoever does not want to wait for it. Raises OSError or ValueError."""
-        self._file = WatchedFile(self._path, self._parse, self._refuses)
+        self._file = WatchedFile(self._path, self._parse)
         self.latest.set(self._file.current)
 
     async def run(self) -> None:

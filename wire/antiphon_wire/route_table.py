@@ -8,7 +8,18 @@ from typing import NotRequired, Self, TypedDict, cast
 from antiphon_wire import _extension
 from antiphon_wire._extension import BLOCK_SIZE, RouteTableError
 
-__all__ = ["BLOCK_SIZE", "Block", "BlockState", "Moved", "Pool", "Relay", "RouteTable", "RouteTableError"]
+__all__ = [
+    "BLOCK_SIZE",
+    "Block",
+    "BlockState",
+    "Held",
+    "HoldReason",
+    "Moved",
+    "Pool",
+    "Relay",
+    "RouteTable",
+    "RouteTableError",
+]
 
 
 class BlockState(StrEnum):
@@ -56,6 +67,22 @@ class Pool:
     default: bool
 
 
+class HoldReason(StrEnum):
+    """Why a newer table does not replace the one in force."""
+
+    OLDER_GENERATION = "older_generation"
+    MASS_REMOVAL = "mass_removal"
+    """It leaves out more than half of the live blocks."""
+    OTHER_CLUSTER = "other_cluster"
+
+
+@dataclass(frozen=True)
+class Held:
+    reason: HoldReason
+    said: str
+    """The reason as a sentence, with numbers."""
+
+
 class RouteTable:
     """One checked document; it never changes."""
 
@@ -89,9 +116,10 @@ class RouteTable:
     def block_of(self, route: int) -> Block | None:
         return self._blocks_by_first.get(route - route % BLOCK_SIZE)
 
-    def accepts(self, newer: "RouteTable") -> str | None:
+    def accepts(self, newer: "RouteTable") -> Held | None:
         """Why `newer` is held back and this table stays in force; `None` where it may replace it."""
-        return self._native.accepts(newer._native)  # noqa: SLF001 - of the same class
+        held = self._native.accepts(newer._native)  # noqa: SLF001 - of the same class
+        return None if held is None else Held(HoldReason(held[0]), held[1])
 
 
 class _Relay(TypedDict):

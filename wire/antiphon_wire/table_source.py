@@ -1,5 +1,6 @@
 """Where the route table comes from, with one face for a file and for a cluster."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
@@ -8,11 +9,13 @@ from antiphon_wire.awaited_file import AwaitedFile
 from antiphon_wire.cluster.cluster_tables import ClusterTables
 from antiphon_wire.fleet_table import FleetTable, WatchState
 from antiphon_wire.route_table import RouteTable
+from antiphon_wire.table_hold import HOLD_S
+from antiphon_wire.table_in_force import LOOK_S, TableInForce
 from antiphon_wire.table_setting import ClusterTable, TableFile, TableSetting
 
 
 class TableSource(Protocol):
-    """The last good table: one that is bad, or drops most of the routes, changes nothing."""
+    """The last good table: one that is bad changes nothing, and one that drops most of the routes is held back."""
 
     @property
     def current(self) -> FleetTable | None:
@@ -24,7 +27,15 @@ class TableSource(Protocol):
 
     @property
     def refused(self) -> int:
-        """How many changes were not taken."""
+        """How many changes were not taken, or not at once."""
+
+    @property
+    def taken_late(self) -> int:
+        """How many tables were held back, stayed, and were taken after all."""
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether a table is held back now."""
 
     @property
     def watch(self) -> WatchState | None:
@@ -50,20 +61,30 @@ def table_source(setting: TableSetting, *, with_blocks: bool = True) -> TableSou
 
 
 class FileTables:
-    def __init__(self, path: Path) -> None:
-        self._file = AwaitedFile(path, _read, _refuses)
+    def __init__(self, path: Path, hold_s: float = HOLD_S) -> None:
+        self._file = AwaitedFile(path, _read)
+        self._table = TableInForce(str(path), hold_s)
+        self._offered: FleetTable | None = None
 
     @property
     def current(self) -> FleetTable | None:
-        return self._file.latest.value
+        return self._table.latest.value
 
     @property
     def age_s(self) -> float:
-        return self._file.latest.age_s
+        return self._table.latest.age_s
 
     @property
     def refused(self) -> int:
-        return self._file.refused
+        return self._file.refused + self._table.refused
+
+    @property
+    def taken_late(self) -> int:
+        return self._table.taken_late
+
+    @property
+    def holds_back(self) -> bool:
+        return self._table.holds_back
 
     @property
     def watch(self) -> None:
@@ -72,17 +93,28 @@ class FileTables:
     def load(self) -> None:
         """Reads the file for whoever does not want to wait for it. Raises OSError or ValueError."""
         self._file.load()
+        if self._file.latest.value is not None:
+            self._offer(self._file.latest.value)
 
     def changes(self, known: FleetTable | None = None) -> AsyncIterator[FleetTable]:
-        return self._file.latest.changes(known)
+        return self._table.latest.changes(known)
 
     async def run(self) -> None:
-        await self._file.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._file.run())
+            tasks.create_task(self._look())
+            async for table in self._file.latest.changes(self._offered):
+                self._offer(table)
+
+    def _offer(self, table: FleetTable) -> None:
+        self._offered = table
+        self._table.offer(table)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self._table.look(in_date=self._file.in_date)
 
 
 def _read(text: str) -> FleetTable:
     return FleetTable(RouteTable.from_json(text))
-
-
-def _refuses(current: FleetTable, newer: FleetTable) -> str | None:
-    return current.routes.accepts(newer.routes)

@@ -16,27 +16,26 @@ T = TypeVar("T")
 class WatchedFile(Generic[T]):
     """Reads `path` at once, and again when it changed.
 
-    `parse` raises `ValueError` for a bad text. `refuses(current, newer)` says why a good one may not replace the
-    value in force. The first reading raises; later failures are logged, once each, and the last good value stays.
+    `parse` raises `ValueError` for a bad text. The first reading raises; later failures are logged, once each, and the
+    last good value stays.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        parse: Callable[[str], T],
-        refuses: Callable[[T, T], str | None] | None = None,
-    ) -> None:
+    def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
         self.current: T
         """The last good value."""
         self.refused = 0
         """How many changes of the file were not taken."""
         self._path = path
         self._parse = parse
-        self._refuses = refuses
         self._version = 0
         self._complaint: str | None = None
         self._seen: Signature | None = None
         self.current = parse(self._read())
+
+    @property
+    def in_date(self) -> bool:
+        """Whether the value was what the file said when it was looked at last."""
+        return self._complaint is None
 
     def look(self) -> bool:
         """Reads the file if it changed; says whether there is a new value."""
@@ -49,10 +48,6 @@ class WatchedFile(Generic[T]):
         except ValueError as error:
             self.refused += 1
             return self._complain(str(error))
-        why = self._refuses(self.current, newer) if self._refuses else None
-        if why is not None:
-            self.refused += 1
-            return self._complain(why)
         self.current = newer
         self._version += 1
         self._complaint = None

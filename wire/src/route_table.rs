@@ -110,17 +110,35 @@ impl std::error::Error for RouteTableError {}
 pub enum Held {
     /// It is older than the one in force.
     OlderGeneration,
-    /// It would drop more than half of the live blocks.
-    MassRemoval { live: usize, dropped: usize },
+    /// It would drop more than half of the live blocks. A table that was cut short names nobody else; one that is true,
+    /// and long in coming, names those that took their place.
+    MassRemoval { live: usize, dropped: usize, new: usize },
     /// It belongs to another cluster.
     OtherCluster,
+}
+
+impl Held {
+    /// The same as one word, for whoever has to tell them apart.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::OlderGeneration => "older_generation",
+            Self::MassRemoval { .. } => "mass_removal",
+            Self::OtherCluster => "other_cluster",
+        }
+    }
 }
 
 impl std::fmt::Display for Held {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::OlderGeneration => write!(formatter, "its generation is lower than that of the table in force"),
-            Self::MassRemoval { live, dropped } => write!(formatter, "it would drop {dropped} of {live} live blocks"),
+            Self::MassRemoval { live, dropped, new } => {
+                let share = (100 * dropped).checked_div(*live).unwrap_or_default();
+                write!(
+                    formatter,
+                    "it would drop {dropped} of {live} live blocks ({share} %), and has {new} that are new"
+                )
+            }
             Self::OtherCluster => write!(formatter, "its clusterID is not that of the table in force"),
         }
     }
@@ -216,7 +234,11 @@ impl RouteTable {
         let live = self.blocks().iter().filter(|block| block.state != BlockState::Lost);
         let (kept, dropped): (Vec<_>, Vec<_>) = live.partition(|block| newer.block_of(block.first).is_some());
         let (live, dropped) = (kept.len() + dropped.len(), dropped.len());
-        if live >= HOLD_BACK_FROM && dropped * 2 > live { Err(Held::MassRemoval { live, dropped }) } else { Ok(()) }
+        if live < HOLD_BACK_FROM || dropped * 2 <= live {
+            return Ok(());
+        }
+        let is_new = |block: &&Block| block.state != BlockState::Lost && self.block_of(block.first).is_none();
+        Err(Held::MassRemoval { live, dropped, new: newer.blocks().iter().filter(is_new).count() })
     }
 }
 

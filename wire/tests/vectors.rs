@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use antiphon_wire::hop::{self, Record};
 use antiphon_wire::key_ring::{KeyRing, KeySpec};
-use antiphon_wire::route_table::RouteTable;
+use antiphon_wire::route_table::{Held, RouteTable};
 use antiphon_wire::stun::{self, Class, Role};
 use antiphon_wire::ticket::{Ticket, Validity};
 use serde_json::Value;
@@ -197,7 +197,8 @@ fn route_tables_are_taken_refused_and_held_back_as_the_vectors_say() {
     }
     for (name, row) in rows(&document, "replaced") {
         let table = |field: &str| RouteTable::from_json(&row[field].to_string()).expect(name);
-        let held = table("current").accepts(&table("newer")).err().map(|held| held.to_string());
-        assert_eq!(held.as_deref(), row["held"].as_str(), "{name}");
+        let held = table("current").accepts(&table("newer")).err();
+        assert_eq!(held.map(|held| held.to_string()).as_deref(), row["held"].as_str(), "{name}");
+        assert_eq!(held.map(Held::reason), row["reason"].as_str(), "{name}");
     }
 }

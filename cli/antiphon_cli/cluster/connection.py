@@ -6,16 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from antiphon_cli.cluster.api_server import ApiServer
 from antiphon_cli.cluster.scope import DEFAULT_KUBECONFIG, KUBECONFIG, SERVICE_HOST, Scope, kubeconfig
-from antiphon_wire.cluster.access import cluster_access
-
-if TYPE_CHECKING:
-    from kubernetes.aio.client import ApiClient
-
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+from antiphon_wire.cluster.access import ClusterAccess, KubeconfigAccess, pod_access
+from antiphon_wire.environment import SettingError
 
 
 class NoClusterError(Exception):
@@ -37,49 +32,27 @@ class Connection:
 
 @asynccontextmanager
 async def connected(scope: Scope, environ: Mapping[str, str]) -> AsyncIterator[Connection]:
-    way = await _way(scope, environ)
-    async with way.client as client:
-        namespace = None if scope.all_namespaces else scope.namespace or way.namespace
-        yield Connection(ApiServer(client, client.configuration.host), way.context, namespace)
+    # Imported late: the client package takes most of a second, and `--help` needs none.
+    from antiphon_wire.cluster.connection import ConnectionConfigError, connect_by_name
 
-
-@dataclass(frozen=True)
-class _Way:
-    client: ApiClient
-    context: str
-    namespace: str
-
-
-async def _way(scope: Scope, environ: Mapping[str, str]) -> _Way:
-    from kubernetes.aio.config import ConfigException
-
-    files = kubeconfig(environ)
     try:
-        if files:
-            return await _from_kubeconfig(files, scope.context)
-        if SERVICE_HOST in environ and scope.context is None:
-            return await _from_service_account(environ)
-    except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
-        raise NoClusterError(f"{files or 'this pod'} cannot be used to reach a cluster: {error}") from error
+        access = _access(scope, environ)
+        cluster = await connect_by_name(access)
+    except SettingError as error:
+        raise NoClusterError(str(error)) from error
+    except ConnectionConfigError as error:
+        what = kubeconfig(environ) or "this pod's service account"
+        raise NoClusterError(f"{what} cannot be used to reach a cluster: {error.why}") from error
+    async with cluster.client as client:
+        namespace = None if scope.all_namespaces else scope.namespace or cluster.namespace
+        yield Connection(ApiServer(client, client.configuration.host), cluster.context, namespace)
+
+
+def _access(scope: Scope, environ: Mapping[str, str]) -> ClusterAccess:
+    files = kubeconfig(environ)
+    if files:
+        return KubeconfigAccess(Path(files), scope.context)
+    if SERVICE_HOST in environ and scope.context is None:
+        return pod_access(environ)
     named = environ.get(KUBECONFIG) or DEFAULT_KUBECONFIG
     raise NoClusterError(f"there is no kubeconfig at {named}. Set {KUBECONFIG} to one")
-
-
-async def _from_kubeconfig(files: str, context: str | None) -> _Way:
-    from kubernetes.aio.client import ApiClient, Configuration
-    from kubernetes.aio.config import load_kube_config
-
-    configuration = Configuration()
-    loader = await load_kube_config(  # type: ignore[no-untyped-call] # of the library
-        config_file=files, context=context, client_configuration=configuration, persist_config=False
-    )
-    chosen = loader.current_context
-    namespace = chosen["context"].get("namespace") or "default"
-    return _Way(ApiClient(configuration), str(chosen["name"]), str(namespace))
-
-
-async def _from_service_account(environ: Mapping[str, str]) -> _Way:
-    from antiphon_wire.cluster.connection import connect
-
-    client = await connect(cluster_access({key: environ[key] for key in environ if key != KUBECONFIG}))
-    return _Way(client, "this pod's cluster", (SERVICE_ACCOUNT / "namespace").read_text().strip())

@@ -77,6 +77,8 @@ class VoiceRelay:
     public_addresses: tuple[str, ...]
     """spec.publicAddresses; empty: the Service's."""
     signaling_tls: bool
+    publish_lead_s: int | None
+    """spec.keys.publishLeadSeconds."""
     endpoint: str
     """status.endpoint, as callers use it; empty: none yet."""
     addresses: tuple[str, ...]
@@ -99,6 +101,7 @@ class VoiceRelay:
             port=exposure.count("port"),
             public_addresses=tuple(address.text("ip") for address in spec.sections("publicAddresses")),
             signaling_tls="tlsSecretRef" in spec.section("signaling"),
+            publish_lead_s=spec.section("keys").integer("publishLeadSeconds"),
             endpoint=status.text("endpoint"),
             addresses=tuple(address.text("ip") for address in status.sections("addresses")),
             observed_generation=status.count("observedGeneration"),

@@ -13,6 +13,8 @@ from antiphon_cli.doctor.verdict import FleetCheck, Verdict, failure, ok, warnin
 NEXT_ROTATION = "antiphon.dev/next-rotation"
 """Annotation of the key ring's Secret."""
 LATE_S = 600
+SAFE_LEAD_S = 120
+"""A kubelet looks at a pod's volumes every `syncFrequency`, a minute, and up to a half more; and has to write them."""
 SETTLING_S = 10
 """From a pod's birth to its route's publication: younger pods are not judged."""
 
@@ -92,6 +94,19 @@ def relays_are_in_the_table(fleet: Fleet, _seen: Observation) -> Verdict:
     return ok(counted(len(ready), "relay"))
 
 
+def keys_arrive_before_their_use(fleet: Fleet, _seen: Observation) -> Verdict:
+    lead = fleet.relay.publish_lead_s
+    if lead is None or lead >= SAFE_LEAD_S:
+        return ok("" if lead is None else f"{lead} s to reach every pod")
+    return warning(
+        f"A new key is used {lead} s after it was published, and a kubelet may take 90 s to bring it: without it, "
+        "a relay drops the packets of new calls.",
+        look="kubectl get --raw /api/v1/nodes/NODE/proxy/configz | grep -o '\"syncFrequency\":[^,]*'",
+        cure=f"Set spec.keys.publishLeadSeconds to {SAFE_LEAD_S} or more; right where every kubelet's syncFrequency is "
+        f"below {lead * 2 // 3} s.",
+    )
+
+
 def _moment(text: str) -> float | None:
     try:
         moment = datetime.fromisoformat(text)
@@ -109,4 +124,5 @@ CHECKS = (
     FleetCheck("AP502", "every pod has its route, and every route its pod", pods_have_routes),
     FleetCheck("AP503", "the route table is whole", table_is_whole),
     FleetCheck("AP504", "relays are in the route table", relays_are_in_the_table),
+    FleetCheck("AP505", "new keys reach every pod before their use", keys_arrive_before_their_use),
 )

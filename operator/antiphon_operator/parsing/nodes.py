@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from antiphon_operator.observed import Manifest, NodeState
+from antiphon_operator.observed import Manifest, NodeState, ObservedNode
 from antiphon_operator.parsing.fields import Fields
 
 _UNREACHABLE: Final = "node.kubernetes.io/unreachable"
@@ -43,17 +43,20 @@ class Toleration:
 
 @dataclass(frozen=True)
 class Node:
+    observed: ObservedNode
     unschedulable: bool
-    lost: bool
-    """Not ready, or unreachable."""
     taints: tuple[Taint, ...]
     """Those by which a person or an autoscaler keeps pods away."""
 
     def state_for(self, tolerations: tuple[Toleration, ...]) -> NodeState:
-        if self.lost:
-            return NodeState.LOST
+        if not self.observed.ready:
+            return NodeState.NOT_READY
+        return NodeState.USABLE if self.is_open_to(tolerations) else NodeState.CORDONED
+
+    def is_open_to(self, tolerations: tuple[Toleration, ...]) -> bool:
+        """Whether a new pod could be put there, were the node ready."""
         tainted = any(not any(one.covers(taint) for one in tolerations) for taint in self.taints)
-        return NodeState.CORDONED if self.unschedulable or tainted else NodeState.USABLE
+        return not (self.unschedulable or tainted)
 
 
 def read_node(manifest: Manifest) -> Node:
@@ -62,13 +65,14 @@ def read_node(manifest: Manifest) -> Node:
         Taint(taint.word("key"), taint.word("value"), taint.word("effect"))
         for taint in node.within("spec").items("taints")
     ]
-    ready = next(
-        (one.word("status") for one in node.within("status").items("conditions") if one.word("type") == "Ready"), ""
-    )
+    conditions = node.within("status").items("conditions")
+    ready = next((one for one in conditions if one.word("type") == "Ready"), Fields(None))
+    # A node that has said nothing yet is new, not lost.
+    silent = ready.word("status") in ("False", "Unknown") or any(taint.key == _UNREACHABLE for taint in taints)
+    name, since = node.within("metadata").word("name"), ready.moment("lastTransitionTime") or 0.0
     return Node(
+        observed=ObservedNode(name, ready=not silent, since=since),
         unschedulable=node.within("spec").flag("unschedulable"),
-        # A node that has said nothing yet is new, not lost.
-        lost=ready in ("False", "Unknown") or any(taint.key == _UNREACHABLE for taint in taints),
         taints=tuple(
             taint for taint in taints if taint.effect in _KEEPS_AWAY and not taint.key.startswith(_OF_THE_NODE_ITSELF)
         ),

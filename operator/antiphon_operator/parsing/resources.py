@@ -18,7 +18,7 @@ from antiphon_operator.parsing.unreadable import UnreadableError
 def read_relay(manifest: Manifest) -> tuple[VoiceRelay, Manifest]:
     """Raises UnreadableError."""
     try:
-        return VoiceRelay.parse(_of(VOICE_RELAY, manifest)), _status(manifest)
+        return VoiceRelay.parse(_of(VOICE_RELAY, manifest), stored=True), _status(manifest)
     except ResourceError as error:
         raise UnreadableError(str(error)) from None
 
@@ -26,7 +26,7 @@ def read_relay(manifest: Manifest) -> tuple[VoiceRelay, Manifest]:
 def read_pool(manifest: Manifest) -> tuple[TransceiverPool, Manifest]:
     """Raises UnreadableError."""
     try:
-        return TransceiverPool.parse(_of(TRANSCEIVER_POOL, manifest)), _status(manifest)
+        return TransceiverPool.parse(_of(TRANSCEIVER_POOL, manifest), stored=True), _status(manifest)
     except ResourceError as error:
         raise UnreadableError(str(error)) from None
 
@@ -37,7 +37,7 @@ def is_ending(manifest: Manifest) -> bool:
 
 
 def relay_ref(manifest: Manifest) -> str:
-    """The VoiceRelay that a pool or a RouteTable names."""
+    """The VoiceRelay that a pool names."""
     return Fields(manifest).within("spec", "relayRef").word("name")
 
 

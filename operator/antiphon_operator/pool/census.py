@@ -15,7 +15,7 @@ class Census:
     """Every pod of the pool is in exactly one of the four."""
 
     current: tuple[ObservedPod, ...]
-    """As the pool would make them now, on a node that stays."""
+    """As the pool would make them now, on a node that stays, or of which nothing is heard."""
     outgoing: tuple[ObservedPod, ...]
     """Outdated, or on a node that goes: each has to be replaced."""
     draining: tuple[ObservedPod, ...]
@@ -50,7 +50,7 @@ def take(
         elif is_draining(pod):
             draining.append(pod)
         elif (
-            pod.node_state is not NodeState.USABLE
+            pod.node_state in (NodeState.CORDONED, NodeState.LOST)
             or (revision is not None and pod.revision != revision)
             or pod.name in unwanted
         ):
@@ -62,7 +62,7 @@ def take(
 
 def is_available(pod: ObservedPod) -> bool:
     """It takes calls. On a cordoned node too: its calls are safe there until it is replaced."""
-    return pod.ready and pod.node_state is not NodeState.LOST and not is_draining(pod)
+    return pod.ready and pod.node_state in (NodeState.USABLE, NodeState.CORDONED) and not is_draining(pod)
 
 
 def calls_at_most(pod: ObservedPod, capacity: int) -> int:

@@ -16,11 +16,15 @@ MORE_THAN_ANY: Final = 1_000_000
 """Fewer busy pods than this must not be evicted, so none may. An integer: a share would count the pool's other pods."""
 
 
+def budget_name(pool: TransceiverPool) -> str:
+    return f"{pool.metadata.name}-busy"
+
+
 def busy_budget(pool: TransceiverPool) -> dict[str, Json]:
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": child_metadata(pool, f"{pool.metadata.name}-busy"),
+        "metadata": child_metadata(pool, budget_name(pool)),
         "spec": {
             "minAvailable": MORE_THAN_ANY,
             "selector": {"matchLabels": {**selector(pool), BUSY_LABEL: "true"}},
@@ -42,6 +46,16 @@ def is_busy(pod: ObservedPod, now: float) -> bool | None:
     if pod.deadline is not None and now >= drain_ends_at(pod):
         return False
     return None if pod.load is None else pod.load.live > 0
+
+
+def is_cut_off(pod: ObservedPod, now: float) -> bool:
+    """Whether calls were left at its deadline. The label is taken off in the same round, so it is found once."""
+    return pod.busy and now >= drain_ends_at(pod)
+
+
+def calls_cut(pod: ObservedPod) -> int:
+    """At least one, where it did not say how many."""
+    return 1 if pod.load is None else pod.load.live
 
 
 def drain_ends_at(pod: ObservedPod) -> float:

@@ -11,7 +11,7 @@ from antiphon_operator.conditions import Condition, Truth, find, timestamp
 from antiphon_operator.observed import NodeState, ObservedPod
 from antiphon_operator.pool import health
 from antiphon_operator.pool.census import calls_at_most
-from antiphon_operator.pool.disruption import drain_ends_at
+from antiphon_operator.pool.disruption import is_cut_off
 from antiphon_operator.pool.figures import counted
 from antiphon_operator.pool.reason import EventReason
 from antiphon_operator.pool.scaling import remembered
@@ -89,7 +89,6 @@ def _ended(view: PoolView, pods: Sequence[ObservedPod]) -> tuple[Event, ...]:
 
 
 def _cut(view: PoolView) -> tuple[Event, ...]:
-    """The label is taken off in the same round, so it is said once."""
     return tuple(
         _event(
             view,
@@ -98,7 +97,7 @@ def _cut(view: PoolView) -> tuple[Event, ...]:
             f"{pod.name} reached its drain deadline: {counted(pod.load.live) if pod.load else 'its calls'} ended",
         )
         for pod in view.census.draining
-        if pod.busy and view.now >= drain_ends_at(pod)
+        if is_cut_off(pod, view.now)
     )
 
 

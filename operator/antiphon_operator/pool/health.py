@@ -8,7 +8,7 @@ from typing import Final
 from antiphon_crds.transceiver_pool import BackendType
 from antiphon_operator.conditions import Condition, fails, holds, stored, unknown
 from antiphon_operator.finding import PATIENCE_S, Finding
-from antiphon_operator.observed import ObservedPod
+from antiphon_operator.observed import NodeState, ObservedPod
 from antiphon_operator.pods_reason import IMAGE_TROUBLE, PodsReason, reason_of_refusal
 from antiphon_operator.pool.census import is_available
 from antiphon_operator.pool.figures import counted
@@ -50,7 +50,7 @@ def pods_available(view: PoolView, trouble: Finding | None) -> Condition:
 
 def trouble(view: PoolView) -> Finding | None:
     """The first thing that keeps pods from taking calls, the certain ones before those that may pass."""
-    return _refused(view) or _failing_pods(view) or _crashing(view)
+    return _without_secret(view) or _refused(view) or _out_of_sight(view) or _failing_pods(view) or _crashing(view)
 
 
 def routes_published(view: PoolView, *, exhausted: bool) -> Finding:
@@ -59,8 +59,7 @@ def routes_published(view: PoolView, *, exhausted: bool) -> Finding:
         return Finding(fails(ROUTES, RoutesReason.ROUTE_IDS_EXHAUSTED, message), is_stalled=True)
     refused = [one for one in view.refusals if one.kind == "RouteTable"]
     if refused:
-        message = f"RouteTable {refused[0].name} cannot be written: {refused[0].message}"
-        return Finding(fails(ROUTES, RoutesReason.LAGGING, message))
+        return Finding(fails(ROUTES, RoutesReason.LAGGING, refused[0].sentence), is_stalled=True)
     return Finding(holds(ROUTES, RoutesReason.UP_TO_DATE, "the route tables name every pod that serves"))
 
 
@@ -92,16 +91,45 @@ def backend_reachable(view: PoolView) -> Finding:
     return Finding(fails(BACKEND, reason, message), is_stalled=reason is BackendReason.BACKEND_UNAUTHORIZED)
 
 
+def children(view: PoolView) -> Finding | None:
+    """What the pool has beside pods and routes, and does not need for calls: refused, it takes a person."""
+    refused = next((one for one in view.refusals if one.kind in ("NetworkPolicy", "PodDisruptionBudget")), None)
+    if refused is None:
+        return None
+    return Finding(holds(PODS, PodsReason.WRITE_REFUSED, refused.sentence), is_stalled=True)
+
+
+def _without_secret(view: PoolView) -> Finding | None:
+    refused = next((one for one in view.refusals if one.kind == "Secret"), None)
+    if refused is None:
+        return None
+    return Finding(fails(PODS, PodsReason.WRITE_REFUSED, f"no pods are made: {refused.sentence}"), is_stalled=True)
+
+
 def _refused(view: PoolView) -> Finding | None:
     refused = next((one for one in view.refusals if one.kind == "Pod"), None)
     if refused is None:
         return None
+    if refused.is_foreign:
+        return Finding(fails(PODS, PodsReason.PODS_REFUSED, refused.sentence), is_stalled=True)
     reason = reason_of_refusal(refused.message)
     if reason is PodsReason.QUOTA_EXCEEDED:
         # It passes when others free what they hold.
         return Finding(fails(PODS, reason, refused.message))
     cure = "; change `spec.template`, or the namespace's label" if reason is PodsReason.POD_SECURITY_FORBIDDEN else ""
     return Finding(fails(PODS, reason, f"the API server refuses pods: {refused.message}{cure}"), is_stalled=True)
+
+
+def _out_of_sight(view: PoolView) -> Finding | None:
+    pods = sum(pod.node_state is NodeState.NOT_READY for pod in view.census.live)
+    if view.outage is None or pods == 0:
+        return None
+    message = (
+        f"{view.outage.not_ready} of {counted(view.outage.nodes, 'node')} not ready at once: {counted(pods, 'pod')} on "
+        "them may still have calls, and none is replaced; see `kubectl get nodes`. Delete a Node that will not come "
+        "back, and its pods are replaced"
+    )
+    return Finding(fails(PODS, PodsReason.NODES_NOT_READY, message))
 
 
 def _failing_pods(view: PoolView) -> Finding | None:

@@ -9,6 +9,7 @@ from antiphon_operator.pool.pods import child_metadata, selector
 from antiphon_operator.relay import child
 from antiphon_operator.relay.child import Component
 from antiphon_operator.relay.relay_pod import on_host_network
+from antiphon_operator.relay.scraping import scrapers
 from antiphon_operator.transceiver_pod import CONTROL_PORT, HOP_PORT
 
 
@@ -19,7 +20,7 @@ def network_policy(fleet: Fleet, pool: TransceiverPool) -> dict[str, Json]:
         hop["from"] = [_pods_of(fleet, Component.RELAY)]
     control: dict[str, Json] = {
         "ports": [{"protocol": "TCP", "port": CONTROL_PORT}],
-        "from": [_pods_of(fleet, Component.SIGNALING), *_scrapers(fleet)],
+        "from": [_pods_of(fleet, Component.SIGNALING), *scrapers(fleet)],
     }
     return {
         "apiVersion": "networking.k8s.io/v1",
@@ -35,10 +36,3 @@ def network_policy(fleet: Fleet, pool: TransceiverPool) -> dict[str, Json]:
 
 def _pods_of(fleet: Fleet, component: Component) -> dict[str, Json]:
     return {"podSelector": {"matchLabels": child.selector(fleet.relay, component)}}
-
-
-def _scrapers(fleet: Fleet) -> list[Json]:
-    """Who reads load and metrics: the operator; a Prometheus, which may run in any namespace."""
-    if fleet.has_service_monitors:
-        return [{"namespaceSelector": {}}]
-    return [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": fleet.operator_namespace}}}]

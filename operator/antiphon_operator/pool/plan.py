@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from antiphon_crds.overlay import Json
-from antiphon_operator.actions import Action, Create, Delete, Patch, Plan, Subresource
+from antiphon_operator.actions import Action, Create, CutCalls, Delete, Patch, Plan, Subresource
 from antiphon_operator.conditions import timestamp
 from antiphon_operator.drift import applied
 from antiphon_operator.observed import ChildKey, Fleet, Manifest, ObservedPod, TableBlock
 from antiphon_operator.pool.census import is_published
-from antiphon_operator.pool.disruption import busy_budget, busy_patches, drain_ends_at
+from antiphon_operator.pool.disruption import busy_budget, busy_patches, calls_cut, drain_ends_at, is_cut_off
 from antiphon_operator.pool.events import events
 from antiphon_operator.pool.network_policy import network_policy
 from antiphon_operator.pool.status import report
@@ -66,6 +66,7 @@ def plan_pool(fleet: Fleet, view: PoolView, births: Iterable[TableBlock], *, exh
         statuses=told.patch(view),
         events=events(view, told.conditions, leaving, ended),
         requeue_after_s=_earliest([told.requeue_after_s, *_waits(view)]),
+        cut=_cut(view),
     )
 
 
@@ -118,6 +119,11 @@ def _waits(view: PoolView) -> list[float | None]:
     ends = [drain_ends_at(pod) - view.now for pod in view.census.draining if pod.busy]
     refused = REFUSED_AGAIN_S if view.refusals else None
     return [*(end_s for end_s in ends if 0 < end_s < float("inf")), refused]
+
+
+def _cut(view: PoolView) -> tuple[CutCalls, ...]:
+    pool = view.pool.metadata.name
+    return tuple(CutCalls(pool, calls_cut(pod)) for pod in view.census.draining if is_cut_off(pod, view.now))
 
 
 def _earliest(waits: Iterable[float | None]) -> float | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from antiphon_crds.transceiver_pool import ScalingMode
 from antiphon_operator.conditions import Condition, fails, find, holds, timestamp, unknown
 from antiphon_operator.pool.autoscaler import Limit
 from antiphon_operator.pool.disruption import drain_ends_at
 from antiphon_operator.pool.figures import Figures, Reading, counted, names
 from antiphon_operator.pool.reason import CapacityReason, DrainingReason, UpdatedReason
+from antiphon_operator.pool.scaling import free_target
 from antiphon_operator.pool.view import PoolView
 
 CAPACITY: Final = "CapacityAvailable"
@@ -25,17 +25,10 @@ def capacity_available(view: PoolView, figures: Figures) -> Condition:
     message = f"{figures.free} of {figures.capacity} calls free"
     if figures.free == 0:
         return fails(CAPACITY, CapacityReason.FULL, f"{message}: new calls are refused")
-    target = wanted_free(view, figures)
-    if figures.free < target:
+    target = free_target(view.pool, figures.capacity)
+    if target is not None and figures.free < target:
         return holds(CAPACITY, CapacityReason.BELOW_TARGET, f"{message}; the target is {target}")
     return holds(CAPACITY, CapacityReason.AVAILABLE, message)
-
-
-def wanted_free(view: PoolView, figures: Figures) -> int:
-    scaling = view.pool.spec.scaling
-    if scaling.mode is not ScalingMode.FREE_CAPACITY:
-        return 0
-    return scaling.free_capacity.target.of(figures.capacity)
 
 
 def scaling_limited(view: PoolView) -> Condition:

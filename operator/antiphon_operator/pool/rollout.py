@@ -42,7 +42,8 @@ def departures(
     """Pods to be deleted. To delete a pod is to drain it; still the emptiest goes first.
 
     In order: those that must never serve; those that do not serve and are to be replaced; those above the wanted
-    number, the outgoing before the current; those that are replaced by now.
+    number, the outgoing before the current; those that are replaced by now. One of whose node nothing is heard may
+    well serve: it keeps its place, and stays.
     """
     order = _Order(capacity, states)
     spare = census.available - bounds.least_available
@@ -57,7 +58,7 @@ def departures(
             going.append(pod)
     # Those that do not serve come first, so as many as are wanted go on serving, if there are so many.
     going += sorted(census.current, key=order)[: max(0, len(census.current) - bounds.desired)]
-    return tuple(going)
+    return tuple(pod for pod in going if pod.node_state is not NodeState.NOT_READY)
 
 
 @dataclass(frozen=True)

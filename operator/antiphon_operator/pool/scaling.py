@@ -20,6 +20,12 @@ def scaling(pool: TransceiverPool, status: Manifest, pods: Sequence[ObservedPod]
     return autoscaled(pods, spec.scaling.free_capacity, spec.sessions_per_pod, before, now)
 
 
+def free_target(pool: TransceiverPool, capacity: int) -> int | None:
+    """How many calls are to be kept free; None: somebody else scales the pool."""
+    scaling = pool.spec.scaling
+    return scaling.free_capacity.target.of(capacity) if scaling.mode is ScalingMode.FREE_CAPACITY else None
+
+
 def remembered(status: Manifest) -> Scaling | None:
     """What the last round wanted; None: there was none."""
     desired = status.get("desiredReplicas")

@@ -35,7 +35,7 @@ def report(view: PoolView, *, exhausted: bool) -> Report:
     figures = reading(view.census, view.status, view.now)
     trouble = health.trouble(view)
     routes, backend = health.routes_published(view, exhausted=exhausted), health.backend_reachable(view)
-    findings = [finding for finding in (trouble, routes, backend) if finding is not None]
+    findings = [finding for finding in (trouble, routes, backend, health.children(view)) if finding is not None]
     required = (health.pods_available(view, trouble), routes.condition, backend.condition)
     conditions = (
         ready(required, _serving(view, figures.figures)),

@@ -9,7 +9,7 @@ from typing import Final
 from antiphon_crds.voice_relay import WorkloadKind
 from antiphon_operator.conditions import fails, holds
 from antiphon_operator.finding import PATIENCE_S, Finding
-from antiphon_operator.observed import ChildKey, Fleet, ObservedPod
+from antiphon_operator.observed import ChildKey, Fleet, NodeState, ObservedPod
 from antiphon_operator.pods_reason import IMAGE_TROUBLE, PodsReason, reason_of_refusal
 from antiphon_operator.relay.names import FleetNames
 from antiphon_operator.relay.relay_workload import desired_replicas
@@ -119,6 +119,9 @@ def _pods_trouble(pods: Iterable[ObservedPod], namespace: str, now: float) -> _T
 def _pod_trouble(pod: ObservedPod, namespace: str, now: float) -> _Trouble | None:
     if pod.unschedulable is not None:
         return _Trouble(PodsReason.UNSCHEDULABLE, f"pod {pod.name} finds no node: {pod.unschedulable}")
+    if pod.node_state is NodeState.NOT_READY and not pod.ready:
+        message = f"pod {pod.name} is on node {pod.node}, which is not ready; see: kubectl describe node {pod.node}"
+        return _Trouble(PodsReason.NODES_NOT_READY, message)
     if pod.waiting_reason is None or pod.waiting_reason not in _WAITING:
         return None
     reason = _WAITING[pod.waiting_reason]

@@ -32,6 +32,8 @@ class StoredRing:
     """Keys were lost, some or all."""
     remade_at: float | None
     """When the operator last had to make good a loss."""
+    next_turn: float | None = None
+    """When the next key is due, as it was written; None: nothing was."""
 
 
 def read_secret(secret: Manifest) -> StoredRing:
@@ -47,7 +49,7 @@ def read_secret(secret: Manifest) -> StoredRing:
         max(int(epoch) if isinstance(epoch, str) and _COUNT.fullmatch(epoch) else 0, len(keys)),
         asked if isinstance(asked, str) else "",
     )
-    return StoredRing(ring, is_damaged, moment(annotations.get(REMADE_AT)))
+    return StoredRing(ring, is_damaged, moment(annotations.get(REMADE_AT)), moment(annotations.get(NEXT_ROTATION)))
 
 
 def data_of(ring: Ring) -> dict[str, Json]:

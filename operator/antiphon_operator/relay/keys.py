@@ -37,13 +37,12 @@ def planned_keys(fleet: Fleet, now: float, new_secret: Callable[[], bytes]) -> K
     ring = _turned(fleet, stored, int(now), new_secret)
     remade_at = _remade_at(fleet, stored, now)
     annotations = annotations_of(ring, next_turn(ring, policy_of(fleet)), remade_at)
-    ours = metadata(fleet.relay, name, Component.FLEET, annotations)
-    return Keys(
-        actions=written_secret(ours, data_of(ring), secret),
-        events=_events(fleet, stored, ring, now),
-        finding=_finding(fleet, ring, remade_at),
-        epoch=ring.epoch,
-    )
+    actions = written_secret(metadata(fleet.relay, name, Component.FLEET, annotations), data_of(ring), secret)
+    if any((one.kind, one.name) == ("Secret", name) for one in fleet.refusals):
+        # Nothing of this is stored: nothing happened that could be told.
+        epoch = _last_epoch(fleet) if stored is None else stored.ring.epoch
+        return Keys(actions, (), _finding(fleet, ring, remade_at), epoch)
+    return Keys(actions, _events(fleet, stored, ring, now), _finding(fleet, ring, remade_at), ring.epoch)
 
 
 def policy_of(fleet: Fleet) -> Policy:

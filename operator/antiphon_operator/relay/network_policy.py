@@ -8,6 +8,7 @@ from antiphon_operator.relay.child import Component, metadata, selector
 from antiphon_operator.relay.names import FleetNames
 from antiphon_operator.relay.port import Port
 from antiphon_operator.relay.relay_pod import on_host_network
+from antiphon_operator.relay.scraping import scrapers
 from antiphon_operator.relay.workers import workers_per_pod
 
 
@@ -21,7 +22,7 @@ def relay_policy(fleet: Fleet) -> dict[str, Json] | None:
         # From anywhere: a load balancer may hide the callers' addresses, so it has to do the filtering.
         {"ports": [{"protocol": "UDP", "port": int(Port.VOICE)}]},
         {"from": [transceivers], "ports": [{"protocol": "UDP", "port": int(Port.HOP), "endPort": last_hop}]},
-        {"from": _scrapers(fleet), "ports": [{"protocol": "TCP", "port": int(Port.RELAY_HTTP)}]},
+        {"from": [{"podSelector": {}}, *scrapers(fleet)], "ports": [{"protocol": "TCP", "port": int(Port.RELAY_HTTP)}]},
     ]
     return _policy(fleet, FleetNames(fleet.relay.metadata.name).relay, Component.RELAY, rules)
 
@@ -29,14 +30,6 @@ def relay_policy(fleet: Fleet) -> dict[str, Json] | None:
 def signaling_policy(fleet: Fleet) -> dict[str, Json]:
     rules: list[Json] = [{"ports": [{"protocol": "TCP", "port": int(Port.SIGNALING_HTTP)}]}]
     return _policy(fleet, FleetNames(fleet.relay.metadata.name).signaling, Component.SIGNALING, rules)
-
-
-def _scrapers(fleet: Fleet) -> list[Json]:
-    """Who reads health and metrics; a Prometheus may run in any namespace."""
-    if fleet.has_service_monitors:
-        return [{"namespaceSelector": {}}]
-    operators: dict[str, Json] = {"kubernetes.io/metadata.name": fleet.operator_namespace}
-    return [{"podSelector": {}}, {"namespaceSelector": {"matchLabels": operators}}]
 
 
 def _policy(fleet: Fleet, name: str, component: Component, rules: list[Json]) -> dict[str, Json]:

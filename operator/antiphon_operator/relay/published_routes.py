@@ -23,6 +23,9 @@ def routes_published(fleet: Fleet, vip: tuple[str, ...]) -> Finding:
     head = next((table for table in fleet.tables if table.shard == 0), None)
     # Without addresses the table keeps those of before, and another condition says it.
     if head is None or (vip and head.vip != vip):
+        refusal = next((one for one in fleet.refusals if one.kind == "RouteTable"), None)
+        if refusal is not None:
+            return Finding(fails(CONDITION, RoutesReason.LAGGING, refusal.sentence), is_stalled=True)
         what = "there is no route table yet" if head is None else "the route table names the addresses of before"
         return Finding(fails(CONDITION, RoutesReason.LAGGING, what))
     count = route_count(fleet)

@@ -13,6 +13,7 @@ class AddressReason(StrEnum):
     LOAD_BALANCER_READY = "LoadBalancerReady"
     ADDRESS_PENDING = "AddressPending"
     ADDRESS_REQUIRED = "AddressRequired"
+    WRITE_REFUSED = "WriteRefused"
 
 
 class ResolvedReason(StrEnum):
@@ -30,6 +31,7 @@ class KeysReason(StrEnum):
     IN_STEP = "InStep"
     ROTATION_HELD = "RotationHeld"
     REMADE = "Remade"
+    WRITE_REFUSED = "WriteRefused"
 
 
 class RoutesReason(StrEnum):

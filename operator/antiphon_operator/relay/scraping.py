@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from antiphon_crds.overlay import Json
 from antiphon_crds.voice_relay import VoiceRelay
+from antiphon_operator.observed import Fleet
 from antiphon_operator.relay.child import Component, labels, metadata, selector
 from antiphon_operator.relay.names import FleetNames
 from antiphon_operator.relay.port import HTTP
@@ -27,6 +28,17 @@ def metrics_service(relay: VoiceRelay) -> dict[str, Json]:
             "ports": [{"name": HTTP, "protocol": "TCP", "port": 80, "targetPort": HTTP}],
         },
     }
+
+
+def scrapers(fleet: Fleet) -> list[Json]:
+    """Who may read metrics from other namespaces: the operator, and Prometheus from where it is said to run.
+
+    Where that is not said and there are ServiceMonitors, it is everybody: metrics that are silently missing are worse.
+    """
+    if fleet.has_service_monitors and not fleet.monitoring_namespaces:
+        return [{"namespaceSelector": {}}]
+    named = sorted({fleet.operator_namespace, *fleet.monitoring_namespaces})
+    return [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}} for name in named]
 
 
 def service_monitor(relay: VoiceRelay) -> dict[str, Json]:

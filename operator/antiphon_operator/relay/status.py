@@ -10,7 +10,8 @@ from antiphon_crds.overlay import Json
 from antiphon_operator.actions import Event, EventType, Patch
 from antiphon_operator.conditions import Condition, Subject, holds, ready, status_patch, written
 from antiphon_operator.finding import Finding
-from antiphon_operator.observed import Fleet
+from antiphon_operator.observed import ChildKey, Fleet
+from antiphon_operator.pods_reason import PodsReason
 from antiphon_operator.relay.addresses import Addresses, Endpoint
 from antiphon_operator.relay.availability import relays_available, relays_state, signaling_available, signaling_state
 from antiphon_operator.relay.call_count import call_count
@@ -18,7 +19,8 @@ from antiphon_operator.relay.event import event
 from antiphon_operator.relay.keys import Keys
 from antiphon_operator.relay.names import FleetNames
 from antiphon_operator.relay.published_routes import route_count, routes_published
-from antiphon_operator.relay.reason import ProgressReason
+from antiphon_operator.relay.reason import AddressReason, KeysReason, ProgressReason
+from antiphon_operator.relay.refused import unless_refused
 from antiphon_operator.relay.signaling_service import signaling_url
 
 VERSION: Final = version("antiphon-operator")
@@ -51,14 +53,7 @@ class _Health:
 
 
 def planned_status(fleet: Fleet, addresses: Addresses, keys: Keys, now: float) -> Status:
-    health = _Health(
-        assigned=addresses.assigned,
-        relays=relays_available(fleet, now),
-        signaling=signaling_available(fleet),
-        keys=keys.finding,
-        routes=routes_published(fleet, tuple(str(endpoint) for endpoint in addresses.endpoints)),
-        resolved=addresses.resolved,
-    )
+    health = _health(fleet, addresses, keys, now)
     relay, before = fleet.relay.metadata, fleet.relay_status
     calls = call_count(_live_calls(fleet), before.get("calls"), now)
     after: dict[str, Json] = {
@@ -78,6 +73,26 @@ def planned_status(fleet: Fleet, addresses: Addresses, keys: Keys, now: float) -
         status_patch(Subject("VoiceRelay", relay.namespace, relay.name, relay.generation), before, after),
         _events(fleet, addresses.endpoints),
         tuple(moment for moment in moments if moment is not None),
+    )
+
+
+def _health(fleet: Fleet, addresses: Addresses, keys: Keys, now: float) -> _Health:
+    names = FleetNames(fleet.relay.metadata.name)
+    relays = relays_available(fleet, now)
+    if not relays.is_well:
+        workload = fleet.relay.spec.workload.kind.value
+        needed = (ChildKey("Service", names.metrics), ChildKey(workload, names.relay))
+        relays = unless_refused(relays, fleet, PodsReason.WRITE_REFUSED, *needed)
+    signaling = (ChildKey("Service", names.signaling), ChildKey("Deployment", names.signaling))
+    secrets = (ChildKey("Secret", names.keys), ChildKey("Secret", names.control))
+    public = ChildKey("Service", names.relay)
+    return _Health(
+        assigned=unless_refused(addresses.assigned, fleet, AddressReason.WRITE_REFUSED, public),
+        relays=relays,
+        signaling=unless_refused(signaling_available(fleet), fleet, PodsReason.WRITE_REFUSED, *signaling),
+        keys=unless_refused(keys.finding, fleet, KeysReason.WRITE_REFUSED, *secrets),
+        routes=routes_published(fleet, tuple(str(endpoint) for endpoint in addresses.endpoints)),
+        resolved=addresses.resolved,
     )
 
 
@@ -106,9 +121,8 @@ def _stalled(fleet: Fleet, health: _Health) -> Condition | None:
             return holds("Stalled", finding.condition.reason, finding.condition.message)
     names = FleetNames(fleet.relay.metadata.name).all
     for refusal in fleet.refusals:
-        if refusal.name in names:
-            message = f"the API server refuses {refusal.kind} {refusal.name}: {refusal.message}"
-            return holds("Stalled", ProgressReason.WRITE_REFUSED, message)
+        if refusal.name in names or refusal.kind == "RouteTable":
+            return holds("Stalled", ProgressReason.WRITE_REFUSED, refusal.sentence)
     return None
 
 

@@ -24,6 +24,8 @@ class Sighting(StrEnum):
     GONE = "Gone"
     UNREADY = "Unready"
     """It does not serve: not yet, not now, or its node is lost."""
+    UNSEEN = "Unseen"
+    """Nothing is heard of its node, which need not be lost."""
     SERVING = "Serving"
     LEAVING = "Leaving"
     """It finishes its calls: it drains, or its pool is gone."""
@@ -36,22 +38,27 @@ _DRAINING, _LOST = TableBlockState.DRAINING, TableBlockState.LOST
 TRANSITIONS: Final[Mapping[tuple[TableBlockState, Sighting], TableBlockState]] = {
     (_RESERVED, Sighting.GONE): _RESERVED,
     (_RESERVED, Sighting.UNREADY): _RESERVED,
+    (_RESERVED, Sighting.UNSEEN): _RESERVED,
     (_RESERVED, Sighting.SERVING): _ACTIVE,
     (_RESERVED, Sighting.LEAVING): _RESERVED,
     (_RESERVED, Sighting.ENDED): _RESERVED,
     (_ACTIVE, Sighting.GONE): _LOST,
     (_ACTIVE, Sighting.UNREADY): _DRAINING,
+    # Calls come by relays and signaling, which may well reach it.
+    (_ACTIVE, Sighting.UNSEEN): _ACTIVE,
     (_ACTIVE, Sighting.SERVING): _ACTIVE,
     (_ACTIVE, Sighting.LEAVING): _DRAINING,
     (_ACTIVE, Sighting.ENDED): _LOST,
     (_DRAINING, Sighting.GONE): _LOST,
     (_DRAINING, Sighting.UNREADY): _DRAINING,
+    (_DRAINING, Sighting.UNSEEN): _DRAINING,
     (_DRAINING, Sighting.SERVING): _ACTIVE,
     (_DRAINING, Sighting.LEAVING): _DRAINING,
     (_DRAINING, Sighting.ENDED): _LOST,
     # A pod that is there after all was declared lost on an old view.
     (_LOST, Sighting.GONE): _LOST,
     (_LOST, Sighting.UNREADY): _DRAINING,
+    (_LOST, Sighting.UNSEEN): _DRAINING,
     (_LOST, Sighting.SERVING): _ACTIVE,
     (_LOST, Sighting.LEAVING): _DRAINING,
     (_LOST, Sighting.ENDED): _LOST,
@@ -83,7 +90,7 @@ def sighting(pod: ObservedPod | None, *, in_a_pool: bool) -> Sighting:
         return Sighting.LEAVING
     if pod.ip is None or not pod.containers_ready or pod.node_state is NodeState.LOST:
         return Sighting.UNREADY
-    return Sighting.SERVING
+    return Sighting.UNSEEN if pod.node_state is NodeState.NOT_READY else Sighting.SERVING
 
 
 def is_draining(pod: ObservedPod) -> bool:

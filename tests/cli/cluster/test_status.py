@@ -205,6 +205,15 @@ async def test_an_unknown_context_is_named(fleet: WrittenFleet) -> None:
     assert (code, "cannot be used to reach a cluster" in told, "nowhere" in told) == (1, True, True), told
 
 
+@pytest.mark.parametrize("text", ["", "clusters: 7", "clusters: [", "apiVersion: v1\nkind: Config\n"])
+async def test_a_kubeconfig_that_is_none_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    code, told = await status(path, "--cluster")
+    said = f"antiphon: {path} cannot be used to reach a cluster: "
+    assert (code, told.startswith(said), "Traceback" in told) == (1, True, False), told
+
+
 async def told_to_programs(fleet: WrittenFleet) -> dict[str, Any]:
     _, told = await status(fleet.cluster.kubeconfig, "-n", fleet.namespace, "-o", "json")
     document: dict[str, Any] = json.loads(told)

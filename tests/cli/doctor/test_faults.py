@@ -247,6 +247,14 @@ FAULTS = (
         "a relay is not in the table", "AP504", table(relays=[]), table_again, "Not in the route table", Level.WARNING
     ),
     Fault(
+        "a key is used before kubelets have brought it",
+        "AP505",
+        relay_spec({"keys": {"publishLeadSeconds": 60}}),
+        relay_spec({"keys": None}),
+        "A new key is used 60 s after it was published",
+        Level.WARNING,
+    ),
+    Fault(
         "the backend does not answer",
         "AP601",
         pool_condition("BackendReachable", "BackendUnreachable", "connection refused"),
@@ -293,7 +301,7 @@ FAULTS = (
         "AP705",
         both(lambda fleet: fleet.apply(transceiver("agents-00000028", 40, node=OWN_NODE)), kubectl("cordon", OWN_NODE)),
         both(kubectl("uncordon", OWN_NODE), kubectl("delete", "pod", "agents-00000028")),
-        f"agents-00000028 on {OWN_NODE}",
+        f" on {OWN_NODE}",
         Level.WARNING,
     ),
     Fault(

@@ -13,7 +13,11 @@ OPERATOR = f"system:serviceaccount:{OPERATOR_NAMESPACE}:antiphon-operator"
 
 # Granted, and not used while these tests ran; each with its reason.
 REASONS = {
-    ("routetables", "get"): "a fleet's pods get it from the operator, who cannot grant what it lacks",
+    ("routetables", "get"): "only where the name of a table is taken; and a fleet's pods get it from the operator",
+    ("routetables", "patch"): "only where a table has lost its labels",
+    ("secrets", "get"): "only where the name of a Secret is taken",
+    ("secrets", "patch"): "only where a Secret has lost its labels",
+    ("pods", "get"): "only where the name of a pod is taken",
     ("routetables", "delete"): "an object with our label and a name that is none of ours",
     ("servicemonitors", "*"): "the kind is not installed here",
     ("daemonsets", "*"): "the relays of this fleet are a Deployment",

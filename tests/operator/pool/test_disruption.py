@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from antiphon_crds.overlay import Json
 from antiphon_operator.observed import ObservedPod
 from antiphon_operator.pool.disruption import busy_budget, busy_patches, drain_ends_at
 from antiphon_operator.pool.network_policy import network_policy
@@ -88,7 +89,27 @@ def test_with_host_network_packets_come_from_nodes() -> None:
     assert rules[0] == {"ports": [{"protocol": "UDP", "port": 7200}]}
 
 
-def test_a_prometheus_reads_from_any_namespace() -> None:
-    rules = at(network_policy(replace(fleet(), has_service_monitors=True), AGENTS), "spec", "ingress")
-    assert isinstance(rules, list)
-    assert {"namespaceSelector": {}} in at(rules[1], "from")  # type: ignore[operator]  # a list of JSON
+def from_namespace(name: str) -> dict[str, Json]:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+OPERATOR = from_namespace("antiphon-system")
+
+
+@pytest.mark.parametrize(
+    ("has_service_monitors", "named", "sources"),
+    [
+        pytest.param(False, (), [OPERATOR], id="there is no Prometheus as far as is known"),
+        pytest.param(True, (), [{"namespaceSelector": {}}], id="there may be one, anywhere"),
+        pytest.param(True, ("tenants",), [OPERATOR, from_namespace("tenants")], id="it is said where it runs"),
+        pytest.param(False, ("tenants",), [OPERATOR, from_namespace("tenants")], id="it finds pods without our help"),
+        pytest.param(True, ("antiphon-system",), [OPERATOR], id="it runs beside the operator"),
+    ],
+)
+def test_who_of_other_namespaces_reads_metrics(
+    named: tuple[str, ...], sources: list[Json], *, has_service_monitors: bool
+) -> None:
+    seen = replace(fleet(), has_service_monitors=has_service_monitors, monitoring_namespaces=named)
+    found = at(network_policy(seen, AGENTS), "spec", "ingress", 1, "from")
+    assert isinstance(found, list)
+    assert found[1:] == sources, "the first one is the fleet's signaling"

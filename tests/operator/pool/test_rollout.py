@@ -12,6 +12,7 @@ from transceiver_pools import PLAIN_REVISION, load, name, pod, starting
 from voice_relays import NOW
 
 CAPACITY = 60
+SEEN = (NodeState.USABLE, NodeState.CORDONED)
 
 
 def old(number: int, **fields: object) -> ObservedPod:
@@ -24,6 +25,10 @@ def lost(number: int) -> ObservedPod:
 
 def cordoned(number: int) -> ObservedPod:
     return pod(number, None, node_state=NodeState.CORDONED)
+
+
+def silent(number: int, **fields: object) -> ObservedPod:
+    return pod(number, None, node_state=NodeState.NOT_READY, **fields)
 
 
 def born(pods: list[ObservedPod], allowed: Bounds) -> int:
@@ -68,6 +73,16 @@ def test_the_bounds_are_those_of_the_update(desired: int, surge: Share, unavaila
         pytest.param([old(1), old(2), old(3), starting(4)], 0, id="the surge is used"),
         pytest.param([pod(1), pod(2), cordoned(3)], 1, id="one has to leave its node"),
         pytest.param([lost(1), lost(2), pod(3)], 2, id="lost nodes hold no places"),
+        pytest.param([silent(1), silent(2), pod(3)], 0, id="those on silent nodes keep their places"),
+        pytest.param(
+            [
+                silent(1, revision="of-yesterday"),
+                silent(2, revision="of-yesterday"),
+                silent(3, revision="of-yesterday"),
+            ],
+            1,
+            id="outdated ones on silent nodes: no more than the surge",
+        ),
         pytest.param([pod(1), pod(2), pod(3, name="agents-by-hand")], 1, id="a pod that somebody made by hand"),
     ],
 )
@@ -111,6 +126,9 @@ def test_births(pods: list[ObservedPod], expected: int) -> None:
         pytest.param([cordoned(1), pod(2)], (), [], id="on a cordoned node it serves until then"),
         pytest.param([lost(1), pod(2), pod(3)], (), [1], id="on a lost node, when it is replaced"),
         pytest.param([lost(1), lost(2)], (), [], id="when all nodes are lost none goes: they may come back"),
+        pytest.param([silent(1), silent(2), pod(3), pod(4)], (), [], id="on silent nodes they may serve, and stay"),
+        pytest.param([silent(1, revision="of-yesterday"), pod(2), pod(3)], (), [], id="outdated ones too"),
+        pytest.param([silent(1), silent(2), starting(3)], (), [3], id="one that was made in vain goes before them"),
         pytest.param(
             [lost(1), lost(2), pod(3), starting(4)],
             (),
@@ -162,13 +180,13 @@ def test_no_round_leaves_the_bounds(
     census = take(pods, "agents", PLAIN_REVISION)
     going = {one.name for one in departures(census, allowed, CAPACITY, {})}
     left = [one for one in census.live if one.name not in going]
-    serving = [one for one in left if one.ready and one.node_state is not NodeState.LOST]
+    serving = [one for one in left if one.ready and one.node_state in SEEN]
     assert len(serving) >= min(census.available, allowed.least_available)
     holding = [one for one in census.live if one.node_state is not NodeState.LOST]
     assert len(holding) + births(census, allowed) <= max(len(holding), allowed.most)
     assert len(census.current) + births(census, allowed) <= max(len(census.current), desired)
     for alike in (census.current, census.outgoing):
-        live = [one for one in alike if one.ready and one.node_state is not NodeState.LOST]
+        live = [one for one in alike if one.ready and one.node_state in SEEN]
         fullest_that_goes = max((calls_at_most(one, CAPACITY) for one in live if one.name in going), default=0)
         emptiest_that_stays = min((calls_at_most(one, CAPACITY) for one in live if one.name not in going), default=60)
         assert fullest_that_goes <= emptiest_that_stays

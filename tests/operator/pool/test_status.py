@@ -8,7 +8,7 @@ import pytest
 from antiphon_crds.overlay import Json
 from antiphon_crds.transceiver_pool import TransceiverPool
 from antiphon_operator.conditions import find
-from antiphon_operator.observed import Fleet, Manifest, NodeState, ObservedPod, Refusal
+from antiphon_operator.observed import FOREIGN, ChildKey, Fleet, Manifest, NodeState, ObservedNode, ObservedPod, Refusal
 from antiphon_operator.pool.status import Report, report
 from antiphon_operator.pool.view import PoolView, view
 from antiphon_operator.routes.ledger import stored
@@ -21,6 +21,13 @@ REALTIME: dict[str, Json] = {"type": "Realtime", "realtime": {"url": "ws://agent
 
 def pulling(number: int, age_s: float = 0) -> ObservedPod:
     return starting(number, waiting_reason="ImagePullBackOff", waiting_message="no such image", created_at=NOW - age_s)
+
+
+def on_silent_nodes(*pods: ObservedPod) -> Fleet:
+    """One for each."""
+    silent = tuple(replace(pod, node=f"n{place}", node_state=NodeState.NOT_READY) for place, pod in enumerate(pods))
+    nodes = tuple(ObservedNode(f"n{place}", ready=False, since=NOW - 60) for place in range(len(pods)))
+    return replace(settled(*silent, pool=pool_of(len(pods))), nodes=nodes)
 
 
 def seen(fleet: Fleet, now: float = NOW) -> PoolView:
@@ -229,12 +236,50 @@ def test_its_capacity(live: int, scaling: str, expected: tuple[str, str]) -> Non
 
 def test_a_table_that_is_refused_and_route_ids_that_are_used_up() -> None:
     refused = told(pod(1), refusals=(Refusal("RouteTable", "edge-0", 403, "no"),))
-    assert brief(refused, "RoutesPublished", "Ready") == [("False", "Lagging"), ("False", "Lagging")]
+    assert brief(refused, "RoutesPublished", "Ready", "Stalled") == [
+        ("False", "Lagging"),
+        ("False", "Lagging"),
+        ("True", "Lagging"),
+    ]
     exhausted = report(seen(settled(pod(1), pool=pool_of(1))), exhausted=True)
     assert brief(exhausted, "RoutesPublished", "Stalled") == [
         ("False", "RouteIDsExhausted"),
         ("True", "RouteIDsExhausted"),
     ]
+
+
+@pytest.mark.parametrize("secret", ["edge-keys", "edge-control"])
+def test_without_a_secret_of_the_fleet_no_pods_are_made(secret: str) -> None:
+    refusals = (Refusal("Secret", secret, FOREIGN, "it is another's"),)
+    found = told(pool=pool_of(2), refusals=refusals)
+    assert brief(found, "PodsAvailable", "Ready", "Stalled") == [
+        ("False", "WriteRefused"),
+        ("False", "WriteRefused"),
+        ("True", "WriteRefused"),
+    ]
+    assert condition(found, "Ready")["message"] == "0 of 2 pods take calls: no pods are made: it is another's"
+    fleet = replace(settled(pool=pool_of(2)), refusals=refusals)
+    assert (seen(fleet).births, seen(fleet).births_now) == (2, 0)
+    there = {**fleet.children, ChildKey("Secret", secret): {}}
+    assert seen(replace(fleet, children=there)).births_now == 2, "one that is there will do"
+
+
+@pytest.mark.parametrize(("kind", "child"), [("NetworkPolicy", "agents"), ("PodDisruptionBudget", "agents-busy")])
+def test_another_child_of_the_pool_that_is_refused_holds_up_no_pods(kind: str, child: str) -> None:
+    refusals = (Refusal(kind, child, FOREIGN, "it is another's"),)
+    found = told(pod(1), refusals=refusals)
+    assert brief(found, "Ready", "Stalled") == [("True", "Serving"), ("True", "WriteRefused")]
+    assert condition(found, "Stalled")["message"] == "it is another's"
+    assert seen(replace(settled(pod(1), pool=pool_of(3)), refusals=refusals)).births_now == 2
+    assert not condition(told(pod(1), refusals=(replace(refusals[0], name="others"),)), "Stalled"), "another pool's"
+
+
+def test_a_pod_of_somebody_else_with_our_name_keeps_one_pod_from_being_made() -> None:
+    refusals = (Refusal("Pod", name(3), FOREIGN, "it is another's"),)
+    found = told(pod(1), pool=pool_of(3), refusals=refusals)
+    assert brief(found, "PodsAvailable", "Stalled") == [("True", "SomeUnavailable"), ("True", "PodsRefused")]
+    assert condition(found, "Stalled")["message"] == "it is another's"
+    assert seen(replace(settled(pod(1), pool=pool_of(3)), refusals=refusals)).births_now == 2, "the others are"
 
 
 def test_pods_that_drain_are_told_with_their_calls_and_deadline() -> None:
@@ -279,3 +324,13 @@ def test_calls_are_written_seldom(after_s: float, live: int, calls: int) -> None
 def test_a_ready_pool_says_how_much_it_holds() -> None:
     found = told(pod(1, load=load(20)), pod(2), pool=pool_of(2))
     assert condition(found, "Ready")["message"] == "2 pods, 100 of 120 calls free"
+
+
+def test_a_pool_says_that_its_nodes_are_silent_and_what_to_do() -> None:
+    found = report(seen(on_silent_nodes(pod(1), pod(2))), exhausted=False)
+    assert brief(found, "Ready", "PodsAvailable") == [("False", "NodesNotReady")] * 2
+    assert condition(found, "Ready").get("message") == (
+        "0 of 2 pods take calls: 2 of 2 nodes not ready at once: 2 pods on them may still have calls, and none is "
+        "replaced; see `kubectl get nodes`. Delete a Node that will not come back, and its pods are replaced"
+    )
+    assert not condition(found, "Stalled"), "it passes when the nodes are heard again"

@@ -5,14 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from custom_resources import Namespace, install_kinds
+from custom_resources import Namespace
 from real_kubernetes.cluster import Cluster
-
-
-@pytest.fixture(scope="session")
-def cluster_with_kinds(api_cluster: Cluster) -> Cluster:
-    install_kinds(api_cluster)
-    return api_cluster
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from antiphon_operator.observed import ChildKey
-from custom_resources import Namespace
+from custom_resources import Namespace, install_service_monitors
 from real_kubernetes.cluster import KubectlError
 from stored_fleet import LABEL, StoredFleet
 from voice_relays import at, condition, written
@@ -53,20 +53,6 @@ SPECS = {
 }
 
 
-FOREIGN_KIND = """
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: servicemonitors.monitoring.coreos.com}
-spec:
-  group: monitoring.coreos.com
-  scope: Namespaced
-  names: {kind: ServiceMonitor, plural: servicemonitors}
-  versions:
-    - name: v1
-      served: true
-      storage: true
-      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-"""
 WAIT_S = 30
 
 
@@ -85,8 +71,7 @@ def test_one_spec_after_another(restricted: Namespace) -> None:
 
 
 def test_a_service_monitor_is_one_more_child(restricted: Namespace) -> None:
-    restricted.kubectl("apply", "-f", "-", stdin=FOREIGN_KIND)
-    restricted.cluster.wait("crd/servicemonitors.monitoring.coreos.com", "condition=Established")
+    install_service_monitors(restricted.cluster)
     fleet = StoredFleet.of(restricted, "{signaling: {tlsSecretRef: {name: voice-tls}}}", has_service_monitors=True)
     fleet.converge()
     assert restricted.kubectl("get", "servicemonitors", "-o", "name") == (

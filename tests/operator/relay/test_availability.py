@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from antiphon_crds.overlay import Json
-from antiphon_operator.observed import ObservedPod
+from antiphon_operator.observed import NodeState, ObservedPod
 from served_fleet import ADDRESS, NONE, ONE, SERVED, relays, served
 from voice_relays import NOW, pod
 
@@ -68,6 +68,15 @@ ROWS = [
         "SecretMissing",
         True,
         'secret "redis" not found',
+    ),
+    Row(
+        "a relay whose node is not ready",
+        ONE,
+        (replace(WAITS_LONG, node_state=NodeState.NOT_READY),),
+        True,
+        "NodesNotReady",
+        False,
+        "kubectl describe node node-1",
     ),
     Row(
         "relays that crash may come up by themselves",

@@ -175,7 +175,11 @@ def test_hop_datagrams_come_from_the_fleet_s_transceivers_on_every_worker_s_port
             ],
             id="its own namespace and the operator's",
         ),
-        pytest.param(True, [{"namespaceSelector": {}}], id="any namespace where a Prometheus may be in any"),
+        pytest.param(
+            True,
+            [{"podSelector": {}}, {"namespaceSelector": {}}],
+            id="any namespace where a Prometheus may be in any",
+        ),
     ],
 )
 def test_who_reads_a_relay_s_metrics(has_service_monitors: bool, sources: object) -> None:

@@ -2,12 +2,13 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 
 from antiphon_crds.overlay import Json
 from antiphon_operator.actions import Create, Plan, Replace
-from antiphon_operator.observed import ChildKey
+from antiphon_operator.observed import FOREIGN, ChildKey, Refusal
 from antiphon_wire import KeyRing
 from antiphon_wire.control import SHORTEST_TOKEN
 from voice_relays import NOW, Site, at, decoded, settled, voice_relay, written
@@ -171,7 +172,7 @@ def test_data_that_is_not_base64_is_damage_too() -> None:
 
 
 def test_too_fast_a_rotation_is_held_and_said() -> None:
-    site = settled("{keys: {rotationPeriodSeconds: 60, publishLeadSeconds: 1}}")
+    site = settled("{keys: {rotationPeriodSeconds: 60, publishLeadSeconds: 15}}")
     now = NOW
     for _ in range(40):
         now += 60
@@ -222,3 +223,37 @@ def test_no_secret_is_said_anywhere() -> None:
     metadata = repr([child["metadata"] for child in site.fleet.children.values()])
     for secret in secrets:
         assert secret not in said + metadata
+
+
+@pytest.mark.parametrize("status", [FOREIGN, 403])
+def test_a_key_ring_that_cannot_be_stored_is_no_news_of_keys(status: int) -> None:
+    """Its epoch would grow with every try, and each would tell of a loss."""
+    site = settled()
+    site.lose("Secret", "edge-keys")
+    site.fleet = replace(site.fleet, refusals=(Refusal("Secret", "edge-keys", status, "no"),))
+    plans = [site.round() for _ in range(3)]
+    assert [written(plan.children).keys() for plan in plans] == [{KEYS}] * 3, "it is tried again"
+    assert [reasons(plan) for plan in plans] == [[], [], []]
+    assert [len(plan.statuses) for plan in plans] == [1, 0, 0]
+    assert site.fleet.relay_status["keyEpoch"] == 1
+    site.fleet = replace(site.fleet, refusals=())
+    assert reasons(site.round()) == ["KeysRemade"]
+    assert site.fleet.relay_status["keyEpoch"] == 2
+
+
+def test_a_first_key_ring_that_cannot_be_stored_was_never_lost() -> None:
+    site = Site.of(voice_relay())
+    site.fleet = replace(site.fleet, refusals=(Refusal("Secret", "edge-keys", FOREIGN, "it is another's"),))
+    site.round()
+    assert site.fleet.relay_status["keyEpoch"] == 0
+    site.fleet = replace(site.fleet, refusals=())
+    assert [event.reason for event in site.settle()] == []
+    assert site.condition("KeysSynced")["reason"] == "InStep"
+
+
+def test_a_rotation_that_is_refused_is_not_told() -> None:
+    site = settled()
+    site.respec("{}", annotations={ASK: "now"})
+    site.fleet = replace(site.fleet, refusals=(Refusal("Secret", "edge-keys", 403, "no"),))
+    assert reasons(site.round()) == []
+    assert (site.fleet.relay_status["keyEpoch"], len(ring_of(site))) == (1, 1)

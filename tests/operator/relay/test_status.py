@@ -9,6 +9,7 @@ from antiphon_crds.documents import schema
 from antiphon_crds.overlay import Json
 from antiphon_crds.structure import problems
 from antiphon_operator.observed import (
+    FOREIGN,
     Fleet,
     Refusal,
     TableBlockState,
@@ -16,6 +17,7 @@ from antiphon_operator.observed import (
 from antiphon_operator.relay.call_count import call_count
 from served_fleet import ADDRESS, block, relays, served
 from voice_relays import NOW, Site, voice_relay
+from voice_relays import pod as relay_pod
 
 
 def test_a_fleet_that_serves_says_so_in_full() -> None:
@@ -82,6 +84,76 @@ def test_what_the_api_server_refuses_stalls_in_its_own_words() -> None:
     site.settle()
     assert site.condition("Stalled")["reason"] == "WriteRefused"
     assert site.condition("Stalled")["message"] == f"the API server refuses Service edge-relay: {words}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "condition"),
+    [
+        pytest.param("Service", "edge-relay", "AddressAssigned", id="where callers send to"),
+        pytest.param("Deployment", "edge-relay", "RelaysAvailable", id="the relays"),
+        pytest.param("Deployment", "edge-signaling", "SignalingAvailable", id="signaling"),
+        pytest.param("Service", "edge-signaling", "SignalingAvailable", id="the way to it"),
+        pytest.param("Secret", "edge-keys", "KeysSynced", id="the key ring"),
+        pytest.param("Secret", "edge-control", "KeysSynced", id="the control token"),
+    ],
+)
+def test_somebody_else_s_object_in_the_way_of_calls_is_said(kind: str, name: str, condition: str) -> None:
+    site = served()
+    words = f"{kind} {name} is there already and is not of VoiceRelay edge"
+    site.lose(kind, name)
+    site.fleet = replace(site.fleet, refusals=(Refusal(kind, name, FOREIGN, words),))
+    site.round()
+    for said in (condition, "Ready", "Stalled"):
+        assert (site.condition(said)["reason"], site.condition(said)["message"]) == ("WriteRefused", words)
+    assert (site.condition(condition)["status"], site.condition("Ready")["status"]) == ("False", "False")
+    again = site.round()
+    assert (again.statuses, again.events) == ((), ()), "it is said once"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("Role", "edge-fleet"), ("NetworkPolicy", "edge-relay"), ("Service", "edge-metrics")]
+)
+def test_what_calls_can_do_without_stalls_and_is_ready(kind: str, name: str) -> None:
+    site = served()
+    site.lose(kind, name)
+    site.fleet = replace(site.fleet, refusals=(Refusal(kind, name, FOREIGN, "it is another's"),))
+    site.round()
+    assert (site.condition("Ready")["status"], site.condition("Stalled")["message"]) == ("True", "it is another's")
+
+
+def test_no_relays_are_made_where_the_cluster_s_address_families_cannot_be_known() -> None:
+    site = Site.of(voice_relay(f"{{{ADDRESS}}}"))
+    site.fleet = replace(site.fleet, refusals=(Refusal("Service", "edge-metrics", FOREIGN, "it is another's"),))
+    site.round()
+    for said in ("RelaysAvailable", "Ready", "Stalled"):
+        assert (site.condition(said)["reason"], site.condition(said)["message"]) == ("WriteRefused", "it is another's")
+
+
+def test_a_workload_that_cannot_follow_another_leaves_the_relays_serving() -> None:
+    site = served()
+    site.fleet = replace(
+        site.fleet,
+        relay=voice_relay(f"{{{ADDRESS}, workload: {{kind: DaemonSet}}}}"),
+        relay_pods=(relay_pod("edge-relay-1", ready=True),),
+        refusals=(Refusal("DaemonSet", "edge-relay", FOREIGN, "it is another's"),),
+    )
+    site.round()
+    assert (site.condition("Ready")["status"], site.condition("Stalled")["reason"]) == ("True", "WriteRefused")
+
+
+def test_a_table_that_is_another_s_is_said() -> None:
+    site = served()
+    site.fleet = replace(site.fleet, tables=(), refusals=(Refusal("RouteTable", "edge-0", FOREIGN, "it is another's"),))
+    site.settle()
+    for said in ("RoutesPublished", "Ready", "Stalled"):
+        assert (site.condition(said)["reason"], site.condition(said)["message"]) == ("Lagging", "it is another's")
+
+
+def test_a_further_table_that_is_another_s_stalls() -> None:
+    site = served()
+    site.fleet = replace(site.fleet, refusals=(Refusal("RouteTable", "edge-1", FOREIGN, "it is another's"),))
+    site.settle()
+    assert (site.condition("Ready")["status"], site.condition("Stalled")["message"]) == ("True", "it is another's")
 
 
 def test_a_refusal_of_a_pool_s_child_is_the_pool_s_matter() -> None:

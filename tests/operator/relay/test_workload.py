@@ -79,9 +79,9 @@ PLACES = [
     ),
     Says(
         "the template cannot take a pod out of the fleet",
-        "{template: {metadata: {labels: {antiphon.dev/relay: other}}}}",
-        ("spec", "template", "metadata", "labels", "antiphon.dev/relay"),
-        "edge",
+        "{template: {metadata: {labels: {app.kubernetes.io/component: other}}}}",
+        ("spec", "template", "metadata", "labels", "app.kubernetes.io/component"),
+        "relay",
     ),
 ]
 

@@ -17,50 +17,82 @@ from antiphon_operator.events import EventRecorder
 from antiphon_operator.kinds import Kind
 from antiphon_operator.metrics import Metrics
 from antiphon_operator.observed import Manifest
+from antiphon_operator.parsing.fields import Fields
 
 
 def manifest(kind: str, name: str, version: str = "v1") -> dict[str, Json]:
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": "voice"}}
+    owner: Json = {"kind": "VoiceRelay", "name": "edge", "uid": "r1"}
+    metadata: dict[str, Json] = {"name": name, "namespace": "voice", "labels": dict(LABELS), "ownerReferences": [owner]}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata}
 
 
-PLAN = Plan(
-    children=(Apply(manifest("Service", "edge-relay")),),
-    tables=(Create(manifest("RouteTable", "edge-0", "antiphon.dev/v1alpha1")),),
-    pods=(Create(manifest("Pod", "agents-00000008")),),
-)
+LABELS = {"app.kubernetes.io/managed-by": "antiphon-operator", "antiphon.dev/relay": "edge"}
+SERVICE = manifest("Service", "edge-relay")
+KEYS = manifest("Secret", "edge-keys")
+TABLE = manifest("RouteTable", "edge-0", "antiphon.dev/v1alpha1")
+POD = manifest("Pod", "agents-00000008")
+PLAN = Plan(children=(Apply(SERVICE),), tables=(Create(TABLE),), pods=(Create(POD),))
+
+
+def stored(wanted: dict[str, Json], **metadata: Json) -> dict[str, Json]:
+    """As it is in the cluster."""
+    described = wanted["metadata"]
+    assert isinstance(described, dict)
+    return {**wanted, "metadata": {**described, "resourceVersion": "5", **metadata}}
 
 
 @dataclass
 class Server:
-    """Knows nothing, and takes everything but what `refuses` has a status for."""
+    """Has what `there` holds by name, and takes every write but where `refuses` has a status for the kind."""
 
     refuses: dict[str, int]
+    there: dict[str, dict[str, Json]] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    bodies: list[dict[str, Json]] = field(default_factory=list)
+    forced: list[str | None] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.Response:
-        kind = request.path.removesuffix("/edge-relay").rsplit("/", 1)[-1]
+        kind, _, name = request.path.partition("/namespaces/voice/")[2].partition("/")
+        self.asked.append((request.method, name or kind))
+        if request.method == "GET":
+            return web.json_response(self.there[name]) if name in self.there else refusal(404, "not found")
         if kind in self.refuses:
-            status = {"kind": "Status", "message": f"no {kind} today", "code": self.refuses[kind]}
-            return web.json_response(status, status=self.refuses[kind])
-        self.taken.append(kind)
+            return refusal(self.refuses[kind], f"no {kind} today")
         body = json.loads(await request.text())
-        return web.json_response(body | {"metadata": body["metadata"] | {"resourceVersion": "7"}})
+        if request.method == "POST" and body["metadata"]["name"] in self.there:
+            return refusal(409, "already exists")
+        self.taken.append(kind)
+        self.bodies.append(body)
+        self.forced.append(request.query.get("force"))
+        metadata = {**self.there.get(name, body)["metadata"], **body["metadata"], "resourceVersion": "7"}
+        return web.json_response(body | {"metadata": metadata})
 
 
-class Nothing:
-    def version(self, kind: Kind, namespace: str, name: str) -> str | None:
-        return None
+def refusal(code: int, message: str) -> web.Response:
+    return web.json_response({"kind": "Status", "message": message, "code": code}, status=code)
+
+
+@dataclass
+class Memory:
+    """What is known of the cluster before, and what is told of it."""
+
+    before: dict[str, Manifest] = field(default_factory=dict)
+    told: list[Manifest] = field(default_factory=list)
+
+    def stored(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        return self.before.get(name)
 
     def written(self, kind: Kind, manifest: Manifest) -> None:
-        pass
+        self.told.append(manifest)
 
     def missing(self, kind: Kind) -> None:
         pass
 
 
 @asynccontextmanager
-async def executing(**refuses: int) -> AsyncIterator[tuple[Server, Executor]]:
-    server = Server(refuses)
+async def executing(memory: Memory | None = None, **refuses: int) -> AsyncIterator[tuple[Server, Executor]]:
+    server, known = Server(refuses), memory or Memory()
     app = web.Application()
     app.add_routes([web.route("*", "/{path:.*}", server.answer)])
     runner = web.AppRunner(app)
@@ -71,7 +103,7 @@ async def executing(**refuses: int) -> AsyncIterator[tuple[Server, Executor]]:
     try:
         async with ApiClient(Configuration(host=f"http://{host}:{port}")) as client:
             cluster = Cluster(client, metrics, 5.0)
-            yield server, Executor(cluster, EventRecorder(cluster, "test"), metrics, lambda: True, Nothing())
+            yield server, Executor(cluster, EventRecorder(cluster, "test"), metrics, lambda: True, known)
     finally:
         await runner.cleanup()
 
@@ -100,9 +132,9 @@ async def test_a_child_that_the_server_will_not_have_is_told_and_the_rest_is_don
 
 
 async def test_a_table_that_vanished_is_no_refusal_but_planned_anew() -> None:
-    async with executing(**{"edge-0": 404}) as (_, executor):
+    async with executing(routetables=404) as (_, executor):
         with pytest.raises(ApiError) as error:
-            await executor.apply(Plan(tables=(Replace(manifest("RouteTable", "edge-0", "antiphon.dev/v1alpha1")),)))
+            await executor.apply(Plan(tables=(Replace(TABLE),)))
         assert error.value.failure is Failure.NOT_FOUND
 
 
@@ -110,3 +142,103 @@ async def test_no_pod_is_made_whose_routes_were_refused() -> None:
     async with executing(routetables=422) as (server, executor):
         await executor.apply(PLAN)
         assert server.taken == ["services"]
+
+
+async def test_what_is_known_is_written_by_force_and_what_is_not_without() -> None:
+    async with executing(Memory({"edge-relay": stored(SERVICE)})) as (server, executor):
+        await executor.apply(PLAN)
+        assert (server.asked[0], server.forced[0]) == (("PATCH", "edge-relay"), "true")
+    async with executing() as (server, executor):
+        await executor.apply(PLAN)
+        assert server.asked[:2] == [("GET", "edge-relay"), ("PATCH", "edge-relay")]
+        assert server.forced[0] == "false", "whoever makes it in between keeps it"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({"labels": {}, "ownerReferences": []}, id="that nobody labelled"),
+        pytest.param({"labels": {**LABELS, "antiphon.dev/relay": "west"}, "ownerReferences": []}, id="of a fleet"),
+    ],
+)
+async def test_somebody_else_s_object_is_left_alone_and_told(metadata: dict[str, Json]) -> None:
+    theirs = stored(SERVICE, **metadata)
+    for memory in (Memory(), Memory({"edge-relay": theirs})):
+        async with executing(memory) as (server, executor):
+            server.there["edge-relay"] = theirs
+            applied = await executor.apply(PLAN)
+            assert [(one.kind, one.name, one.is_foreign) for one in applied.refusals] == [
+                ("Service", "edge-relay", True)
+            ]
+            assert applied.refusals[0].sentence.startswith("Service edge-relay is there already and is not of Voice")
+            assert server.taken == ["routetables", "pods"], "the rest is done"
+
+
+@pytest.mark.parametrize("wanted", [TABLE, POD])
+async def test_what_cannot_be_made_because_another_has_its_name_is_told(wanted: dict[str, Json]) -> None:
+    name = str(Fields(wanted).within("metadata").word("name"))
+    async with executing() as (server, executor):
+        server.there[name] = stored(wanted, labels={}, ownerReferences=[])
+        applied = await executor.apply(PLAN)
+        assert [(one.name, one.is_foreign) for one in applied.refusals] == [(name, True)]
+        assert "pods" not in server.taken
+
+
+@pytest.mark.parametrize(
+    ("wanted", "plan"),
+    [
+        pytest.param(SERVICE, Plan(children=(Apply(SERVICE),), tables=(Create(TABLE),)), id="applied"),
+        pytest.param(KEYS, Plan(children=(Create(KEYS),), tables=(Create(TABLE),)), id="created"),
+        pytest.param(POD, Plan(pods=(Create(POD),)), id="a pod"),
+    ],
+)
+async def test_an_object_of_ours_gets_its_labels_back_and_the_round_ends(wanted: dict[str, Json], plan: Plan) -> None:
+    name, memory = str(Fields(wanted).within("metadata").word("name")), Memory()
+    async with executing(memory) as (server, executor):
+        server.there[name] = stored(wanted, labels={"team": "voice"})
+        with pytest.raises(ApiError, match="had lost labels") as error:
+            await executor.apply(plan)
+        assert error.value.failure is Failure.CONFLICT
+    assert server.bodies == [{"metadata": {"resourceVersion": "5", "labels": LABELS}}], "nothing else is written"
+    assert [Fields(one).within("metadata").text("resourceVersion") for one in memory.told] == ["7"]
+
+
+@pytest.mark.parametrize("ending", [{}, {"deletionTimestamp": "2026-11-21T02:00:00Z"}])
+async def test_what_the_watch_has_not_told_yet_is_known_by_looking(ending: dict[str, Json]) -> None:
+    memory = Memory()
+    async with executing(memory) as (server, executor):
+        server.there["edge-keys"] = stored(KEYS, **ending)
+        with pytest.raises(ApiError) as error:
+            await executor.apply(Plan(children=(Create(KEYS),), tables=(Create(TABLE),)))
+        assert error.value.failure is Failure.CONFLICT
+    assert server.taken == [], "nothing is written"
+    assert memory.told == [stored(KEYS, **ending)]
+
+
+async def test_a_conflict_is_what_counts_among_failures() -> None:
+    """What comes after the children would be of a Secret that is not new."""
+    async with executing(services=500) as (server, executor):
+        server.there["edge-keys"] = stored(KEYS)
+        with pytest.raises(ApiError) as error:
+            await executor.apply(Plan(children=(Apply(SERVICE), Create(KEYS)), tables=(Create(TABLE),)))
+        assert error.value.failure is Failure.CONFLICT
+    assert server.taken == []
+
+
+async def test_a_name_that_was_taken_and_is_free_again_is_tried_again() -> None:
+    async with executing(routetables=409) as (server, executor):
+        with pytest.raises(ApiError, match="is gone") as error:
+            await executor.apply(PLAN)
+        assert error.value.failure is Failure.CONFLICT
+    assert server.taken == ["services"]
+
+
+async def test_a_secret_that_is_refused_ends_the_round_until_the_plan_knows() -> None:
+    plan = Plan(children=(Create(KEYS),), tables=(Create(TABLE),))
+    async with executing(secrets=403) as (server, executor):
+        first = await executor.apply(plan)
+        assert [one.name for one in first.refusals] == ["edge-keys"]
+        assert server.taken == []
+        again = await executor.apply(plan, first.refusals)
+        assert again.refusals == first.refusals
+        assert server.taken == ["routetables"]

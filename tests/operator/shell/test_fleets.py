@@ -1,5 +1,7 @@
 """Which objects belong to which fleet, and what of the news makes it be planned anew."""
 
+import gc
+import weakref
 from dataclasses import dataclass, field
 
 import pytest
@@ -43,12 +45,14 @@ class Watched:
         spec: Document = {"relayRef": {"name": relay}, "backend": {"type": "Echo"}}
         self.fleets.heard_pool(change(kind, document("TransceiverPool", name, spec, **more)))
 
-    def pod(self, name: str, labels: dict[str, Json], kind: ChangeKind = ChangeKind.MODIFIED) -> None:
+    def pod(
+        self, name: str, labels: dict[str, Json], kind: ChangeKind = ChangeKind.MODIFIED, uid: str | None = None
+    ) -> None:
         manifest: Document = {
             "metadata": {
                 "name": name,
                 "namespace": "voice",
-                "uid": f"uid-{name}",
+                "uid": uid or f"uid-{name}",
                 "labels": {"antiphon.dev/relay": "edge", **labels},
             },
             "spec": {"nodeName": "n1"},
@@ -56,16 +60,25 @@ class Watched:
         }
         self.fleets.heard_pod(change(kind, manifest))
 
-    def pool_pod(self, name: str, pool: str = "agents", kind: ChangeKind = ChangeKind.MODIFIED) -> None:
-        self.pod(name, {"antiphon.dev/pool": pool}, kind)
+    def pool_pod(
+        self, name: str, relay: str = "edge", kind: ChangeKind = ChangeKind.MODIFIED, uid: str | None = None
+    ) -> None:
+        self.pod(name, {"antiphon.dev/pool": "agents", "antiphon.dev/relay": relay}, kind, uid)
 
-    def table(self, name: str, state: str = "Active", kind: ChangeKind = ChangeKind.MODIFIED) -> None:
+    def table(
+        self, name: str, state: str = "Active", kind: ChangeKind = ChangeKind.MODIFIED, *, labelled: bool = True
+    ) -> None:
         block: Json = {"first": 8, "pod": "agents-00000008", "pool": "agents", "state": state}
         spec: Document = {"relayRef": {"name": "edge"}, "shard": int(name[-1]), "shards": 2, "blocks": [block]}
-        self.fleets.heard_table(change(kind, document("RouteTable", name, spec)))
+        labels: Json = {"antiphon.dev/relay": "edge"} if labelled else {}
+        self.fleets.heard_table(change(kind, document("RouteTable", name, spec, labels=labels)))
 
-    def node(self, *, unschedulable: bool, name: str = "n1") -> None:
-        manifest: Document = {"metadata": {"name": name}, "spec": {"unschedulable": unschedulable}}
+    def node(self, *, unschedulable: bool = False, name: str = "n1", ready: bool = True) -> None:
+        manifest: Document = {
+            "metadata": {"name": name},
+            "spec": {"unschedulable": unschedulable},
+            "status": {"conditions": [{"type": "Ready", "status": "True" if ready else "Unknown"}]},
+        }
         self.fleets.heard_node(Change(ChangeKind.MODIFIED, ObjectKey("", name), manifest))
 
     def observed(self) -> Fleet:
@@ -197,6 +210,34 @@ def test_a_node_concerns_the_fleets_with_pods_on_it() -> None:
     assert watched.observed().pools[0].pods[0].node_state is NodeState.CORDONED
 
 
+def test_the_nodes_of_a_fleet_are_those_that_its_pods_are_on_or_could_be_put_on() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool()
+    watched.node(name="n1", unschedulable=True)
+    watched.node(name="n2")
+    watched.node(name="n3", unschedulable=True)
+    assert watched.observed().nodes == (), "it has no pods"
+    watched.pool_pod("agents-00000008")
+    assert [node.name for node in watched.observed().nodes] == ["n1", "n2"]
+
+
+def test_while_a_node_with_its_pods_is_silent_the_others_concern_a_fleet() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool()
+    watched.pool_pod("agents-00000008")
+    watched.node(name="n1", ready=False)
+    assert watched.observed().pools[0].pods[0].node_state is NodeState.NOT_READY
+    watched.news()
+    watched.node(name="n2", ready=False)
+    assert watched.news() == {EDGE}
+    watched.node(name="n1")
+    watched.news()
+    watched.node(name="n2")
+    assert watched.news() == set()
+
+
 def test_a_pods_answer_is_seen_and_ends_with_the_pod() -> None:
     watched = Watched()
     watched.relay()
@@ -218,6 +259,42 @@ def test_a_pods_answer_is_seen_and_ends_with_the_pod() -> None:
     watched.news()
     watched.fleets.heard_load(transceiver, load, matters=True)
     assert watched.news() == set(), "a late answer of a pod that is gone"
+
+
+def test_a_table_without_its_label_is_missed_as_its_readers_miss_it() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.table("edge-0")
+    watched.table("edge-0", labelled=False)
+    assert watched.observed().tables == ()
+    watched.table("edge-0")
+    assert [table.name for table in watched.observed().tables] == ["edge-0"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param({"kind": ChangeKind.DELETED}, id="it is deleted"),
+        pytest.param({"relay": "core"}, id="it is another fleet's"),
+        pytest.param({"uid": "another"}, id="another one has its name, of which a watch had not told"),
+    ],
+)
+def test_nothing_is_kept_of_a_pods_answer_when_it_is_gone(end: dict[str, str | ChangeKind]) -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool()
+    watched.pool_pod("agents-00000008")
+    watched.table("edge-0")
+    transceiver = next(watched.fleets.transceivers())
+    load = PodLoad(60, 3, draining=False, backend=BackendState.REACHABLE, at=1.0)
+    kept = weakref.ref(load)
+    watched.fleets.heard_load(transceiver, load, matters=False)
+    del load
+    assert watched.observed().pools[0].pods[0].load is kept()
+    watched.pool_pod("agents-00000008", **end)  # type: ignore[arg-type]
+    gc.collect()
+    assert kept() is None
+    assert all(pod.load is None for pod in watched.observed().pools[0].pods)
 
 
 def test_an_object_of_another_version_stops_its_fleet_until_it_can_be_read() -> None:
@@ -267,6 +344,11 @@ def test_service_monitors_concern_everyone() -> None:
     watched.relay()
     watched.news()
     assert not watched.observed().has_service_monitors
-    watched.fleets.service_monitors_found()
+    watched.fleets.service_monitors_served(served=True)
     assert watched.news() == {EDGE}
     assert watched.observed().has_service_monitors
+    watched.fleets.service_monitors_served(served=True)
+    assert watched.news() == set()
+    watched.fleets.service_monitors_served(served=False)
+    assert watched.news() == {EDGE}
+    assert not watched.observed().has_service_monitors

@@ -3,12 +3,14 @@
 import pytest
 
 from antiphon_crds.overlay import Json
+from antiphon_crds.transceiver_pool import ScalingMode
 from antiphon_operator.kinds import NODE, POD
-from antiphon_operator.observed import NodeState, ObservedPod, TableBlock, TableBlockState
+from antiphon_operator.observed import NodeState, ObservedNode, ObservedPod, TableBlock, TableBlockState
 from antiphon_operator.parsing.kept import kept
 from antiphon_operator.parsing.loads import read_load
 from antiphon_operator.parsing.nodes import Toleration, read_node
 from antiphon_operator.parsing.pods import read_pod
+from antiphon_operator.parsing.resources import read_pool
 from antiphon_operator.parsing.route_tables import read_route_table
 from antiphon_operator.parsing.unreadable import UnreadableError
 from antiphon_wire import Pool, Relay
@@ -131,10 +133,10 @@ def tainted(key: str, effect: str) -> Document:
         pytest.param(node({}), NodeState.USABLE, id="a ready node is usable"),
         pytest.param({"metadata": {}}, NodeState.USABLE, id="a node that has said nothing yet is not lost"),
         pytest.param(node({"unschedulable": True}), NodeState.CORDONED, id="kubectl cordon"),
-        pytest.param(node({}, ready="False"), NodeState.LOST, id="the kubelet says that it is not ready"),
-        pytest.param(node({}, ready="Unknown"), NodeState.LOST, id="the kubelet says nothing any more"),
+        pytest.param(node({}, ready="False"), NodeState.NOT_READY, id="the kubelet says that it is not ready"),
+        pytest.param(node({}, ready="Unknown"), NodeState.NOT_READY, id="the kubelet says nothing any more"),
         pytest.param(
-            tainted("node.kubernetes.io/unreachable", "NoExecute"), NodeState.LOST, id="tainted as unreachable"
+            tainted("node.kubernetes.io/unreachable", "NoExecute"), NodeState.NOT_READY, id="tainted as unreachable"
         ),
         pytest.param(tainted("spot-reclaim", "NoSchedule"), NodeState.CORDONED, id="an autoscaler's taint"),
         pytest.param(tainted("maintenance", "NoExecute"), NodeState.CORDONED, id="a taint that evicts"),
@@ -154,6 +156,15 @@ def test_what_a_node_means_for_a_pod(manifest: Document, state: NodeState) -> No
         Toleration("gpu", "", "", exists=True),
     )
     assert read_node(manifest).state_for(tolerations) is state
+
+
+@pytest.mark.parametrize(
+    ("ready", "is_ready"), [pytest.param("True", True, id="ready"), pytest.param("Unknown", False, id="silent")]
+)
+def test_since_when_a_node_is_ready_or_not(ready: str, *, is_ready: bool) -> None:
+    conditions: Json = [{"type": "Ready", "status": ready, "lastTransitionTime": "2026-11-21T06:00:00Z"}]
+    found = read_node({"metadata": {"name": "n1"}, "status": {"conditions": conditions}}).observed
+    assert found == ObservedNode("n1", ready=is_ready, since=1795240800.0)
 
 
 def test_a_route_table() -> None:
@@ -235,3 +246,13 @@ def test_what_is_kept_of_a_node_is_all_that_is_read() -> None:
     whole = {**tainted("maintenance", "NoExecute"), "metadata": metadata}
     assert read_node(kept(NODE)(whole)) == read_node(whole)
     assert kept(NODE)(whole)["metadata"] == {"name": "n1"}
+
+
+def test_a_pool_that_was_given_to_the_autoscaler_with_its_number_of_pods() -> None:
+    """The API server takes the change; of a new pool it would not take it."""
+    spec: Document = {"relayRef": {"name": "edge"}, "replicas": 2, "backend": {"type": "Echo"}}
+    manifest: Document = {"metadata": {"name": "agents"}, "spec": {**spec, "scaling": {"mode": "FreeCapacity"}}}
+    pool, _ = read_pool(manifest)
+    assert (pool.spec.scaling.mode, pool.spec.replicas) == (ScalingMode.FREE_CAPACITY, 2)
+    with pytest.raises(UnreadableError, match="minReplicas"):
+        read_pool({**manifest, "spec": {**spec, "scaling": {"freeCapacity": {"minReplicas": 5, "maxReplicas": 2}}}})

@@ -33,8 +33,9 @@ def test_two_processes_of_one_host_are_two_holders() -> None:
 
 
 def test_namespaces_are_named_once() -> None:
-    watched = REQUIRED | {"ANTIPHON_WATCH_NAMESPACES": "voice, demo,voice,"}
-    assert Settings.from_env(watched, host="h").watch_namespaces == ("demo", "voice")
+    named = {"ANTIPHON_WATCH_NAMESPACES": "voice, demo,voice,", "ANTIPHON_MONITORING_NAMESPACES": "monitoring"}
+    settings = Settings.from_env(REQUIRED | named, host="h")
+    assert (settings.watch_namespaces, settings.monitoring_namespaces) == (("demo", "voice"), ("monitoring",))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ def test_namespaces_are_named_once() -> None:
         ("ANTIPHON_NAMESPACE", ""),
         ("ANTIPHON_NAMESPACE", "Voice"),
         ("ANTIPHON_WATCH_NAMESPACES", "voice,no_such"),
+        ("ANTIPHON_MONITORING_NAMESPACES", "*"),
         ("ANTIPHON_IMAGE_RELAY", ""),
         ("ANTIPHON_IMAGE_PULL_POLICY", "Sometimes"),
         ("ANTIPHON_LEASE_S", "1"),

@@ -1,6 +1,7 @@
 """RouteTables of a real API server as a process has them: put together, held back, and kept in a file."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -10,13 +11,17 @@ import pytest
 
 from antiphon_wire.cluster.access import KubeconfigAccess
 from antiphon_wire.cluster.cluster_tables import ClusterTables
+from antiphon_wire.table_hold import HOLD_S
 from antiphon_wire.table_setting import ClusterTable
+from cut_proxy import cut_proxy
 from real_kubernetes.control_plane import ControlPlane
 from route_tables import RELAY, VIP, RouteTables, block, route_tables
 
 pytestmark = pytest.mark.cluster
 
 PATIENCE_S = 30.0
+HELD_S = 4.0
+IN_DATE_S = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +38,11 @@ def empty(fleet: RouteTables) -> Iterator[None]:
 
 @asynccontextmanager
 async def followed(
-    fleet: RouteTables, cache: Path | None = None, *, with_blocks: bool = True
+    fleet: RouteTables, cache: Path | None = None, *, with_blocks: bool = True, hold_s: float = HOLD_S
 ) -> AsyncIterator[ClusterTables]:
     access = KubeconfigAccess(fleet.cluster.kubeconfig)
-    tables = ClusterTables(ClusterTable(fleet.namespace, RELAY, access, cache), with_blocks=with_blocks)
+    setting = ClusterTable(fleet.namespace, RELAY, access, cache)
+    tables = ClusterTables(setting, with_blocks=with_blocks, hold_s=hold_s)
     running = asyncio.create_task(tables.run())
     try:
         yield tables
@@ -95,6 +101,62 @@ async def test_a_table_that_drops_most_blocks_is_held_back_until_one_does_not(fl
         assert len(pods(tables)) == 6
         fleet.write(blocks[:3])
         await eventually(lambda: len(pods(tables)) == 3, "half of them may go")
+
+
+async def test_a_reader_that_was_cut_off_goes_on_with_the_truth(fleet: RouteTables, tmp_path: Path) -> None:
+    """Its cache is from before the pods were replaced: what it reads anew looks like a mistake, and stays."""
+    cache = tmp_path / "routes.json"
+    old = [block(8 * number, f"old-{number}") for number in range(6)]
+    young = [block(8 * number, f"young-{number}") for number in range(10, 16)]
+    async with followed(fleet, cache) as tables:
+        fleet.write(old)
+        await eventually(lambda: cache.exists() and "old-5" in cache.read_text(), "it is cached")
+    fleet.write(young)
+    async with followed(fleet, cache, hold_s=HELD_S) as tables:
+        began_at = time.monotonic()
+        await eventually(lambda: tables.refused == 1, "what is so different is held back")
+        assert pods(tables) == [f"old-{number}" for number in range(6)]
+        young = [*young, block(8 * 16, "young-16")]
+        fleet.write(young)
+        await eventually(lambda: tables.refused == 2, "also when it changed")
+        assert pods(tables)[0] == "old-0"
+        await eventually(lambda: pods(tables) == [f"young-{number}" for number in range(10, 17)], "it stayed")
+        assert time.monotonic() - began_at >= HELD_S
+        assert tables.taken_late == 1
+        await eventually(lambda: "young-16" in cache.read_text(), "it is cached")
+    restarted = ClusterTables(ClusterTable(fleet.namespace, RELAY, KubeconfigAccess(tmp_path / "absent"), cache))
+    assert pods(restarted) == [f"young-{number}" for number in range(10, 17)]
+
+
+async def test_nothing_is_taken_late_while_the_api_server_is_silent(
+    fleet: RouteTables, control_plane: ControlPlane, tmp_path: Path
+) -> None:
+    blocks = [block(8 * number, f"pod-{number}") for number in range(6)]
+    fleet.write(blocks)
+    async with cut_proxy(control_plane.ports.api) as proxy:
+        config = json.loads(fleet.cluster.kubeconfig.read_text())
+        config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{proxy.port}"
+        path = tmp_path / "through-proxy.kubeconfig"
+        path.write_text(json.dumps(config))
+        setting = ClusterTable(fleet.namespace, RELAY, KubeconfigAccess(path))
+        tables = ClusterTables(setting, hold_s=HELD_S, in_date_s=IN_DATE_S)
+        running = asyncio.create_task(tables.run())
+        try:
+            await eventually(lambda: len(pods(tables)) == 6, "all are there")
+            fleet.write(blocks[:1])
+            await eventually(lambda: tables.refused == 1, "the loss is held back")
+            proxy.refuses = True
+            proxy.cut()
+            await eventually(lambda: tables.watch.age_s > 2 * HELD_S, "nothing is heard for longer than a hold")
+            assert (len(pods(tables)), tables.taken_late) == (6, 0)
+            # What was written meanwhile is heard before anything is taken.
+            fleet.write(blocks[:4])
+            proxy.refuses = False
+            await eventually(lambda: len(pods(tables)) == 4, "it was mended")
+            assert tables.taken_late == 0
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
 
 
 async def test_whoever_needs_the_fleet_only_is_told_of_shard_0_only(fleet: RouteTables) -> None:

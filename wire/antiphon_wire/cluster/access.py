@@ -18,6 +18,7 @@ class PodAccess:
     token_file: Path = _SERVICE_ACCOUNT / "token"
     """Replaced by the kubelet well before it expires, so it is read for every request."""
     ca_file: Path = _SERVICE_ACCOUNT / "ca.crt"
+    namespace_file: Path = _SERVICE_ACCOUNT / "namespace"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class KubeconfigAccess:
     """What a person has."""
 
     path: Path
+    """Or several, as in `KUBECONFIG`, with colons in between."""
+    context: str | None = None
+    """None: the current one."""
 
 
 ClusterAccess = PodAccess | KubeconfigAccess
@@ -34,8 +38,12 @@ def cluster_access(variables: Mapping[str, str]) -> ClusterAccess:
     """`KUBECONFIG` if it is set, else what every pod has; raises SettingError."""
     env = Environment(variables)
     kubeconfig = env.path("KUBECONFIG", default=None)
-    if kubeconfig is not None:
-        return KubeconfigAccess(kubeconfig)
+    return pod_access(variables) if kubeconfig is None else KubeconfigAccess(kubeconfig)
+
+
+def pod_access(variables: Mapping[str, str]) -> PodAccess:
+    """What every pod has; raises SettingError."""
+    env = Environment(variables)
     host = env.text("KUBERNETES_SERVICE_HOST", default=None)
     if host is None:
         raise SettingError("KUBECONFIG", "is required outside of a pod", "/home/me/.kube/config")

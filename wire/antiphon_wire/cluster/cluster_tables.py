@@ -12,9 +12,10 @@ from antiphon_wire.cluster.resource_kind import ResourceKind
 from antiphon_wire.cluster.shards import Shard, ShardError, Shards, read_shard, shard_name
 from antiphon_wire.cluster.table_cache import read_cache, write_cache
 from antiphon_wire.fleet_table import FleetTable, WatchState
-from antiphon_wire.latest import Latest
 from antiphon_wire.logs import log
 from antiphon_wire.route_table import RouteTableError
+from antiphon_wire.table_hold import HOLD_S
+from antiphon_wire.table_in_force import LOOK_S, TableInForce
 from antiphon_wire.table_setting import ClusterTable
 
 if TYPE_CHECKING:
@@ -24,17 +25,29 @@ CACHE_PAUSE_S: Final = 1.0
 """Between two writings of the cache: it is for the next start, and a fleet that scales changes all the time."""
 
 
+IN_DATE_S: Final = 75.0
+"""A bookmark comes about every minute: who has heard of none for longer does not know what the server says now."""
+
+
 class ClusterTables:
     """A TableSource. It is cheap to make: the client package is imported by `run`."""
 
-    def __init__(self, setting: ClusterTable, *, with_blocks: bool = True) -> None:
-        self.refused = 0
-        """Changes that were not taken: shards, and whole tables."""
+    def __init__(
+        self,
+        setting: ClusterTable,
+        *,
+        with_blocks: bool = True,
+        hold_s: float = HOLD_S,
+        in_date_s: float = IN_DATE_S,
+    ) -> None:
         self._setting = setting
         self._with_blocks = with_blocks
+        self._in_date_s = in_date_s
         self._shards = Shards(setting.relay)
-        self._latest: Latest[FleetTable] = Latest()
+        self._shards_refused = 0
+        self._table = TableInForce(setting.relay, hold_s)
         self._in_force: tuple[Shard, ...] = ()
+        self._offered: tuple[Shard, ...] = ()
         self._assembly_due = False
         self._reflector: Reflector | None = None
         self._complaint = ""
@@ -45,11 +58,24 @@ class ClusterTables:
 
     @property
     def current(self) -> FleetTable | None:
-        return self._latest.value
+        return self._table.latest.value
 
     @property
     def age_s(self) -> float:
-        return self._latest.age_s
+        return self._table.latest.age_s
+
+    @property
+    def refused(self) -> int:
+        """Shards, and whole tables."""
+        return self._shards_refused + self._table.refused
+
+    @property
+    def taken_late(self) -> int:
+        return self._table.taken_late
+
+    @property
+    def holds_back(self) -> bool:
+        return self._table.holds_back
 
     @property
     def watch(self) -> WatchState:
@@ -59,11 +85,12 @@ class ClusterTables:
         return WatchState(reflector.age_s, {trouble.value: times for trouble, times in reflector.troubles.items()})
 
     def changes(self, known: FleetTable | None = None) -> AsyncIterator[FleetTable]:
-        return self._latest.changes(known)
+        return self._table.latest.changes(known)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch())
+            tasks.create_task(self._look())
             tasks.create_task(self._keep_cache())
 
     async def _watch(self) -> None:
@@ -131,7 +158,7 @@ class ClusterTables:
     def _assemble(self) -> None:
         self._assembly_due = False
         known = self._shards.known
-        if known == self._in_force:
+        if known == self._offered:
             return
         try:
             table = self._shards.assembled()
@@ -140,16 +167,22 @@ class ClusterTables:
             return
         if table is None:
             return
-        current = self.current
-        why = None if current is None else current.routes.accepts(table.routes)
-        if why is not None:
-            self._refuse(self._setting.relay, why)
-            return
-        self._in_force = known
-        self._latest.set(table)
+        self._offered = known
+        if self._table.offer(table):
+            self._in_force = known
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._table.look(in_date=self._is_in_date()):
+                self._in_force = self._offered
+
+    def _is_in_date(self) -> bool:
+        reflector = self._reflector
+        return reflector is not None and reflector.synced.is_set() and reflector.age_s <= self._in_date_s
 
     def _refuse(self, table: str, why: str) -> None:
-        self.refused += 1
+        self._shards_refused += 1
         log.warning("route table not taken, the last good one stays", extra={"fields": {"table": table, "why": why}})
 
     async def _keep_cache(self) -> None:

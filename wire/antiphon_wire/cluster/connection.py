@@ -1,5 +1,6 @@
 """The connection to the API server, with the official client."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from kubernetes.aio.client import ApiClient, Configuration
@@ -15,27 +16,54 @@ _WRONG: Final = (ConfigException, OSError, ValueError, TypeError, AttributeError
 class ConnectionConfigError(ValueError):
     """A kubeconfig or a pod's credentials that nothing can be made of."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(f"cannot be used ({why})")
+        self.why = why
+
+
+@dataclass(frozen=True)
+class NamedCluster:
+    client: ApiClient
+    context: str
+    """What people call it."""
+    namespace: str
+    """Where things are when nobody says where."""
+
 
 async def connect(access: ClusterAccess) -> ApiClient:
     """A client that the caller closes; nothing is asked of the server yet. Raises ConnectionConfigError."""
+    return (await connect_by_name(access)).client
+
+
+async def connect_by_name(access: ClusterAccess) -> NamedCluster:
+    """The same, for who has to tell people which cluster it is."""
     configuration = Configuration()
     try:
         match access:
-            case KubeconfigAccess(path):
-                await load_kube_config(  # type: ignore[no-untyped-call]
-                    config_file=str(path), client_configuration=configuration, persist_config=False
-                )
+            case KubeconfigAccess():
+                context, namespace = await _from_kubeconfig(configuration, access)
             case PodAccess():
-                _configure(configuration, access)
+                context, namespace = _from_pod(configuration, access)
         client = ApiClient(configuration)
     except _WRONG as error:
-        raise ConnectionConfigError(f"cannot be used ({error})") from error
+        raise ConnectionConfigError(str(error)) from error
     # For whoever reads the audit log.
     client.user_agent = "antiphon"
-    return client
+    return NamedCluster(client, context, namespace)
 
 
-def _configure(configuration: Configuration, access: PodAccess) -> None:
+async def _from_kubeconfig(configuration: Configuration, access: KubeconfigAccess) -> tuple[str, str]:
+    loader = await load_kube_config(  # type: ignore[no-untyped-call]
+        config_file=str(access.path),
+        context=access.context,
+        client_configuration=configuration,
+        persist_config=False,
+    )
+    chosen = loader.current_context
+    return str(chosen["name"]), str(chosen["context"].get("namespace") or "default")
+
+
+def _from_pod(configuration: Configuration, access: PodAccess) -> tuple[str, str]:
     def read_token(configuration: Configuration) -> None:
         configuration.api_key["BearerToken"] = f"Bearer {access.token_file.read_text(encoding='ascii').strip()}"
 
@@ -44,3 +72,6 @@ def _configure(configuration: Configuration, access: PodAccess) -> None:
     # The client asks before every request.
     configuration.refresh_api_key_hook = read_token  # type: ignore[assignment]
     read_token(configuration)
+    # Not in every projected volume: only people need it.
+    named = access.namespace_file.is_file()
+    return "this pod's cluster", access.namespace_file.read_text(encoding="ascii").strip() if named else "default"

@@ -22,8 +22,8 @@ impl RouteTable {
         self.table.to_json()
     }
 
-    /// Why `newer` is held back.
-    fn accepts(&self, newer: &Self) -> Option<String> {
-        self.table.accepts(&newer.table).err().map(|held| held.to_string())
+    /// Why `newer` is held back: in one word, and in a sentence.
+    fn accepts(&self, newer: &Self) -> Option<(&'static str, String)> {
+        self.table.accepts(&newer.table).err().map(|held| (held.reason(), held.to_string()))
     }
 }
