@@ -2,10 +2,11 @@
 
 etcd, the API server, its controllers, the simulated kubelet and the operator share this one machine, so the times
 are those of the whole; requests, bytes and the operator's own memory and processor time are the operator's alone.
-Prints a table and one line of JSON. ANTIPHON_BENCH_SECONDS bounds the time (default 420): sizes that no longer fit
-are left out. Needs the Kubernetes programs (`scripts/kubernetes`).
+Prints a table and one line of JSON. Sizes that no longer fit into the time are left out. Needs the Kubernetes programs
+(`scripts/kubernetes`).
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -159,10 +160,11 @@ COLUMNS = {
 
 
 def main() -> None:
-    end = time.monotonic() + float(os.environ.get("ANTIPHON_BENCH_SECONDS", "420"))
+    wanted = arguments()
+    end = time.monotonic() + wanted.seconds
     costs: list[Cost] = []
     with tempfile.TemporaryDirectory() as folder, kwok_cluster(Path(folder)) as kwok:
-        for pods in SIZES:
+        for pods in wanted.sizes:
             left = end - time.monotonic()
             if costs and left < costs[-1].converged_s * pods / costs[-1].pods + 2 * IDLE_S:
                 break
@@ -172,6 +174,17 @@ def main() -> None:
     for cost in costs:
         print("| " + " | ".join(form.format(cost) for form in COLUMNS.values()) + " |")
     print(json.dumps([asdict(cost) for cost in costs]))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="bench/operator/run.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=SIZES, metavar="PODS", help="fleets to measure (%(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, default=420.0, help="bound of the whole (%(default)s)")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
