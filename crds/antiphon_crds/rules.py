@@ -26,23 +26,20 @@ class RuleError(ValueError):
     """A rule uses what is not implemented here."""
 
 
-def problems(value: Json, schema: Schema, path: str, *, stored: bool = False) -> Iterator[str]:
-    """One line for each rule that does not hold, in the API server's words. The value's structure is checked before.
-
-    `stored`: it is of an object that the API server took. What it was before that, which some rules ask for, only the
-    server knew.
+def problems(value: Json, schema: Schema, path: str) -> Iterator[str]:
+    """One line for each rule that does not hold of a new object, in the API server's words. Its structure is checked
+    before.
     """
     for rule in schema.get(RULES, ()):
-        asked = not ("oldSelf" in rule["rule"] if stored else is_of_a_transition(rule))
-        if asked and not holds(rule["rule"], value):
+        if not is_of_a_transition(rule) and not holds(rule["rule"], value):
             yield _line(rule, value, path)
     if isinstance(value, dict):
         for name, child in schema.get("properties", {}).items():
             if name in value:
-                yield from problems(value[name], child, below(path, name), stored=stored)
+                yield from problems(value[name], child, below(path, name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from problems(item, schema["items"], f"{path}[{index}]", stored=stored)
+            yield from problems(item, schema["items"], f"{path}[{index}]")
 
 
 def is_of_a_transition(rule: Schema) -> bool:

@@ -91,6 +91,7 @@ class CutCalls:
     """Calls that were left on a pod at its drain deadline."""
 
     pool: str
+    pod: str
     calls: int
 
 

@@ -33,6 +33,10 @@ class Failure(StrEnum):
 
     CONFLICT = "conflict"
     """Somebody else wrote the object since we read it."""
+    CONTENDED = "contended"
+    """Nothing was created, for others changed a quota's count at that moment: the same request may do better."""
+    EXISTS = "exists"
+    """What was to be created is there already."""
     NOT_FOUND = "not_found"
     REFUSED = "refused"
     """Invalid or forbidden: the same request would fail again."""
@@ -132,8 +136,11 @@ class Cluster:
                 "POST", kind, path.rpartition("/")[0], query={"fieldManager": FIELD_MANAGER}, body=manifest
             )
         except ApiError as error:
-            if error.failure is Failure.CONFLICT:
+            if error.failure is Failure.EXISTS:
                 return None
+            if error.failure is Failure.CONFLICT:
+                # Of what was not there nobody wrote another version.
+                raise ApiError(Failure.CONTENDED, error.status, str(error)) from None
             raise
 
     async def _delete(self, action: Delete) -> Manifest | None:
@@ -177,7 +184,7 @@ class Cluster:
         self.answered_at = monotonic()
         answer = _read(raw)
         if status >= 300:
-            raise ApiError(_failure(status), status, str(answer.get("message", f"HTTP {status}")))
+            raise ApiError(_failure(status, answer), status, str(answer.get("message", f"HTTP {status}")))
         if not answer:
             raise ApiError(Failure.UNAVAILABLE, status, "the answer is no object")
         return answer
@@ -201,7 +208,10 @@ class Cluster:
 _FAILURES: Final = {401: Failure.UNAUTHORIZED, 404: Failure.NOT_FOUND, 409: Failure.CONFLICT, 429: Failure.THROTTLED}
 
 
-def _failure(status: int) -> Failure:
+def _failure(status: int, answer: Manifest) -> Failure:
+    # 409 has many causes, of which only this one says that the name is taken.
+    if status == 409 and answer.get("reason") == "AlreadyExists":
+        return Failure.EXISTS
     return _FAILURES.get(status, Failure.UNAVAILABLE if status >= 500 else Failure.REFUSED)
 
 

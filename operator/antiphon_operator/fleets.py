@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,13 +18,13 @@ from antiphon_crds.voice_relay import VoiceRelay
 from antiphon_operator.actions import CutCalls
 from antiphon_operator.kinds import POD, ROUTE_TABLE, TRANSCEIVER_POOL, VOICE_RELAY, Kind
 from antiphon_operator.metrics import Metrics
+from antiphon_operator.nodes import Nodes
 from antiphon_operator.observed import (
     ChildKey,
     Fleet,
     Images,
     Manifest,
     NodeState,
-    ObservedNode,
     ObservedPod,
     ObservedPool,
     ObservedTable,
@@ -32,11 +32,12 @@ from antiphon_operator.observed import (
     Refusal,
     Resolution,
 )
-from antiphon_operator.parsing.nodes import Node, read_node
 from antiphon_operator.parsing.pods import PodRecord, read_pod
 from antiphon_operator.parsing.resources import is_ending, read_pool, read_relay, relay_label, relay_ref
 from antiphon_operator.parsing.route_tables import read_route_table
 from antiphon_operator.parsing.unreadable import UnreadableError
+from antiphon_operator.routes.block_life import is_strange
+from antiphon_operator.routes.route_ids import shard_of
 from antiphon_wire.cluster.manifest import ObjectKey
 from antiphon_wire.cluster.object_store import Change, ChangeKind
 
@@ -113,6 +114,11 @@ class _Members:
     cut: Counter[str] = field(default_factory=Counter)
     """By pool, the calls that drain deadlines cut."""
 
+    def has_owner_of(self, record: PodRecord) -> bool:
+        """Whether the pool whose label the pod carries also is its owner, and not one of that name that is gone."""
+        pool = self.pools.get(record.pool)
+        return pool is not None and pool[0].metadata.uid == record.owner
+
     def records(self) -> Iterator[PodRecord]:
         return (pod.record for pod in self.pods.values())
 
@@ -157,7 +163,7 @@ class Fleets:
         self._members: dict[FleetKey, _Members] = {}
         self._fleet_of: dict[tuple[str, ObjectKey], FleetKey] = {}
         """By kind and name: where an object was found last, should its labels change."""
-        self._nodes: dict[str, Node] = {}
+        self._nodes = Nodes()
         self._has_service_monitors = False
 
     # What the watches tell.
@@ -176,8 +182,11 @@ class Fleets:
                 members.pools[change.key.name] = read_pool(change.manifest)
 
     def heard_table(self, change: Change) -> None:
-        # By its label: one without it is lost to those who read it, and is to be labelled again.
-        with self._placed(ROUTE_TABLE, change, relay_label(change.manifest)) as members:
+        # By its label: one without it is lost to those who read it, and is to be labelled again. But no label makes a
+        # table the fleet's that has not the name of one: it is another's, or nobody's.
+        label = relay_label(change.manifest)
+        relay = label if shard_of(change.key.name, label) is not None else ""
+        with self._placed(ROUTE_TABLE, change, relay) as members:
             if members is not None:
                 members.tables[change.key.name] = read_route_table(change.manifest)
 
@@ -204,17 +213,7 @@ class Fleets:
                 members.pods[name] = _Pod(record)
 
     def heard_node(self, change: Change) -> None:
-        name = change.key.name
-        before = self._nodes.get(name)
-        after = None if change.kind is ChangeKind.DELETED else read_node(change.manifest)
-        if before == after:
-            return
-        if after is None:
-            del self._nodes[name]
-        else:
-            self._nodes[name] = after
-        # How many nodes are silent decides what becomes of the pods on each of them.
-        concerned = {name} | {one for one, node in self._nodes.items() if not node.observed.ready}
+        concerned = self._nodes.heard(change)
         for key, members in self._members.items():
             if any(record.pod.node in concerned for record in members.records()):
                 self._dirty(key)
@@ -273,7 +272,7 @@ class Fleets:
         if members.relay is None:
             return Orphans(pools) if pools else None
         relay, status = members.relay
-        strays = [one for one in members.pods.values() if one.record.pool and one.record.pool not in members.pools]
+        strays = [one for one in members.pods.values() if one.record.pool and not members.has_owner_of(one.record)]
         return Fleet(
             relay=relay,
             relay_status=status,
@@ -288,7 +287,7 @@ class Fleets:
             refusals=members.refusals,
             has_service_monitors=self._has_service_monitors,
             monitoring_namespaces=self._monitoring_namespaces,
-            nodes=self._nodes_for([record for record in members.records() if record.pool]),
+            nodes=self._nodes.of([record for record in members.records() if record.pool]),
         )
 
     def transceivers(self) -> Iterator[Transceiver]:
@@ -298,10 +297,11 @@ class Fleets:
         Secrets.
         """
         for key, members in self._members.items():
-            ours = {block.pod for table in members.tables.values() for block in table.blocks}
+            ours = {block.pod: block for table in members.tables.values() for block in table.blocks}
             for record in members.records():
                 pod = record.pod
-                if pod.name in ours and record.pool and pod.phase == "Running" and pod.ip:
+                block = ours.get(pod.name) if record.pool and pod.phase == "Running" else None
+                if block is not None and pod.ip and not is_strange(block, pod):
                     yield Transceiver(key, record.pool, pod.uid, pod.name, pod.ip)
 
     def child(self, key: FleetKey, kind: str, name: str) -> Manifest | None:
@@ -330,28 +330,14 @@ class Fleets:
         )
         of_pool: dict[str, list[_Pod]] = {}
         for pod in members.pods.values():
-            of_pool.setdefault(pod.record.pool, []).append(pod)
+            if members.has_owner_of(pod.record):
+                of_pool.setdefault(pod.record.pool, []).append(pod)
         for pool, status in oldest_first:
             yield ObservedPool(pool, status, self._observed(of_pool.get(pool.metadata.name, ())))
 
     def _observed(self, pods: Iterable[_Pod]) -> tuple[ObservedPod, ...]:
         by_name = sorted(pods, key=lambda pod: pod.record.pod.name)
-        return tuple(pod.on(self._node_state(pod.record)) for pod in by_name)
-
-    def _node_state(self, record: PodRecord) -> NodeState:
-        if record.pod.node is None:
-            return NodeState.USABLE
-        node = self._nodes.get(record.pod.node)
-        return NodeState.LOST if node is None else node.state_for(record.tolerations)
-
-    def _nodes_for(self, records: Sequence[PodRecord]) -> tuple[ObservedNode, ...]:
-        """Those that the pods are on, and those that they could be put on."""
-        names, tolerations = {record.pod.node for record in records}, {record.tolerations for record in records}
-        return tuple(
-            node.observed
-            for name, node in self._nodes.items()
-            if name in names or any(node.is_open_to(one) for one in tolerations)
-        )
+        return tuple(pod.on(self._nodes.state_for(pod.record)) for pod in by_name)
 
     # The index.
 

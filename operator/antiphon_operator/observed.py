@@ -46,7 +46,14 @@ class ObservedNode:
     name: str
     ready: bool
     since: float
-    """Unix seconds at which its condition Ready changed last."""
+    """Since when it is ready, or is not; Unix seconds by our own clock, where the change was seen."""
+    was_silent_since: float | None = None
+    """When it last fell silent before it came back; None: that was not seen."""
+
+    @property
+    def silent_since(self) -> float | None:
+        """When it last fell silent; None: not as far as is known."""
+        return self.was_silent_since if self.ready else self.since
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,8 @@ class ObservedPod:
     """OOMKilled, Error (exit code 2), Evicted, …"""
     workers: int | None = None
     """Of a relay (annotation antiphon.dev/workers); None: a pool's pod."""
+    is_disowned: bool = False
+    """It has a pool's labels, and no pool owns it: it was never made by us, or its pool was deleted without it."""
 
 
 class TableBlockState(StrEnum):

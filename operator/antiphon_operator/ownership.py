@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
 
 from antiphon_crds.overlay import Json
+from antiphon_operator.labels import MANAGED_BY_LABEL, RELAY_LABEL
 from antiphon_operator.observed import Manifest
 from antiphon_operator.parsing.fields import Fields
-from antiphon_operator.pool.pods import REVISION_LABEL
-
-FLEET: Final = "antiphon.dev/relay"
-MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+from antiphon_operator.transceiver_pod import REVISION_LABEL
 
 
 def is_of_fleet(there: Manifest, wanted: Manifest) -> bool:
     """Whether it carries the label of the fleet that `wanted` is for."""
-    fleet = _labels(wanted).text(FLEET)
-    return fleet is not None and _labels(there).text(FLEET) == fleet
+    fleet = _labels(wanted).text(RELAY_LABEL)
+    return fleet is not None and _labels(there).text(RELAY_LABEL) == fleet
 
 
 def is_ours(there: Manifest, wanted: Manifest) -> bool:
@@ -39,20 +37,30 @@ def lost_labels(there: Manifest, wanted: Manifest) -> dict[str, Json]:
         for name, value in (ours.items() if isinstance(ours, dict) else ())
         # What a pod was made from is known no more, so that it is replaced.
         if name != REVISION_LABEL
-        if name not in present or (name in (FLEET, MANAGED_BY) and present.text(name) != value)
+        if name not in present or (name in (RELAY_LABEL, MANAGED_BY_LABEL) and present.text(name) != value)
     }
+
+
+def not_kept(labels: Iterable[str]) -> str:
+    """What a person is told of an object of ours that does not keep them; the same at every look."""
+    return (
+        f"it does not keep what the operator sees it by, {', '.join(sorted(labels))}: the API server takes the write "
+        "and stores something else, as a mutating webhook or policy has it do"
+    )
 
 
 def foreign(there: Manifest, wanted: Manifest) -> str:
     """What a person is told of an object that is not ours: nothing of it may change from one look to the next."""
     kind, metadata = str(wanted["kind"]), Fields(wanted).within("metadata")
-    name, namespace, fleet = metadata.word("name"), metadata.word("namespace"), _labels(wanted).word(FLEET)
+    name, namespace, fleet = metadata.word("name"), metadata.word("namespace"), _labels(wanted).word(RELAY_LABEL)
     owner = next(metadata.items("ownerReferences"), Fields(None))
     of = f"{owner.word('kind', 'VoiceRelay')} {owner.word('name', fleet)}"
     holder = _holder(there)
     cure = "Delete it" if kind == "Pod" else f"Delete or rename it, or give {of} another name"
     if kind != "Pod" and holder is None:
-        cure += f"; where it is to be the fleet's: kubectl -n {namespace} label {kind.lower()} {name} {FLEET}={fleet}"
+        cure += (
+            f"; where it is to be the fleet's: kubectl -n {namespace} label {kind.lower()} {name} {RELAY_LABEL}={fleet}"
+        )
     whose = holder or _manager(there)
     return f"{kind} {name} is there already and is not of {of}: {whose}. Nothing is written to it. {cure}"
 
@@ -62,13 +70,13 @@ def _holder(there: Manifest) -> str | None:
     owner = next(Fields(there).within("metadata").items("ownerReferences"), None)
     if owner is not None:
         return f"it belongs to {owner.word('kind')} {owner.word('name')}"
-    fleet = _labels(there).text(FLEET)
+    fleet = _labels(there).text(RELAY_LABEL)
     return None if fleet is None else f"its label says that it is of VoiceRelay {fleet}"
 
 
 def _manager(there: Manifest) -> str:
     labels = _labels(there)
-    if (manager := labels.text(MANAGED_BY)) is not None:
+    if (manager := labels.text(MANAGED_BY_LABEL)) is not None:
         return f"its label says that {manager} manages it"
     return "it names no owner"
 

@@ -11,7 +11,8 @@ from time import monotonic, process_time, time
 from typing import Final
 
 from antiphon_operator.actions import Plan
-from antiphon_operator.apply import Executor, NotLeadingError
+from antiphon_operator.apply import Executor
+from antiphon_operator.claim import NotLeadingError
 from antiphon_operator.cluster import ApiError, Failure
 from antiphon_operator.fleets import FleetKey, Fleets, Orphans, UnreadableFleetError
 from antiphon_operator.metrics import Metrics, RoundResult
@@ -145,11 +146,10 @@ class Reconciler:
         begun = monotonic()
         decided = self._plan(key)
         self._resolver.want(key, decided.resolve)
-        applied = await self._executor.apply(decided, self._fleets.refusals(key))
-        for cut in decided.cut:
-            self._fleets.cut_calls(key, cut)
-        changed = bool(applied.done)
-        if changed:
+        told = self._fleets.refusals(key)
+        applied = await self._executor.apply(decided, told, lambda cut: self._fleets.cut_calls(key, cut))
+        changed = bool(applied.done or applied.left)
+        if applied.done:
             did = ", ".join(f"{count} {what}" for what, count in sorted(applied.done.items()))
             fields = {**_fields(key), "did": did, "ms": round((monotonic() - begun) * 1000)}
             logger.info("reconciled", extra={"fields": fields})
@@ -158,6 +158,8 @@ class Reconciler:
         if self._fleets.refused(key, refusals):
             changed = True
             self._log_refusals(key, refusals)
+        if applied.failure is not None:
+            raise applied.failure
         if refusals:
             return _Round(RoundResult.REFUSED, changed, min(decided.requeue_after_s or RESYNC_S, REFUSED_AGAIN_S))
         return _Round(RoundResult.CHANGED if changed else RoundResult.UNCHANGED, changed, decided.requeue_after_s)

@@ -24,6 +24,7 @@ from antiphon_operator.kinds import (
     VOICE_RELAY,
     Kind,
 )
+from antiphon_operator.labels import MANAGED_BY_LABEL, OPERATOR
 from antiphon_operator.observed import Manifest
 from antiphon_operator.parsing.fields import Fields
 from antiphon_operator.parsing.kept import kept
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OURS: Final = "app.kubernetes.io/managed-by=antiphon-operator"
+OURS: Final = f"{MANAGED_BY_LABEL}={OPERATOR}"
 LISTED_EVERY_S: Final = 60.0
 LOOKED_FOR_EVERY_S: Final = 300.0
 STUCK_AFTER_S: Final = 3 * SILENCE_S

@@ -3,7 +3,7 @@
 import pytest
 
 from antiphon_crds.overlay import Json
-from antiphon_operator.ownership import foreign, is_of_fleet, is_ours, lost_labels
+from antiphon_operator.ownership import foreign, is_of_fleet, is_ours, lost_labels, not_kept
 from antiphon_operator.pool.pods import pod_template
 from antiphon_operator.relay.children import wanted_children
 from antiphon_operator.relay.families import Families
@@ -76,6 +76,12 @@ def test_nobody_knows_what_a_pod_without_labels_was_made_from() -> None:
     bare = {**TRANSCEIVER, "metadata": {}}
     assert "antiphon.dev/revision" not in lost_labels(bare, TRANSCEIVER)
     assert lost_labels(bare, TRANSCEIVER)["antiphon.dev/pool"] == "agents"
+
+
+def test_labels_that_do_not_stay_are_named_in_one_order() -> None:
+    sentences = {not_kept(labels) for labels in (["b", "a"], {"a": "1", "b": "2"})}
+    (sentence,) = sentences
+    assert "what the operator sees it by, a, b: " in sentence
 
 
 @pytest.mark.parametrize(

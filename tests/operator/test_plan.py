@@ -146,6 +146,18 @@ def test_a_pod_that_failed_soon_is_kept_and_replaced_after_a_while() -> None:
     assert sorted(states(planned(seen, NOW + 9)).values()) == ["Active", "Reserved", "Reserved"]
 
 
+def test_a_pod_that_no_pool_owns_gets_no_block_and_is_left_alone() -> None:
+    """Whatever its labels, its annotation and its name say."""
+    foreign = pod(7, is_disowned=True, phase="Failed", ended_at=NOW - 600)
+    seen = replace(settled(pod(1), pool=pool_of(1)), stray_pods=(foreign, pod(8, is_disowned=True)))
+    among_its_pods = replace(
+        seen, pools=tuple(replace(one, pods=(*one.pods, pod(9, is_disowned=True))) for one in seen.pools)
+    )
+    for fleet_seen in (seen, among_its_pods):
+        decided = planned(fleet_seen)
+        assert (set(states(decided)), created(decided), deleted(decided)) == ({name(1)}, [], [])
+
+
 def silent(*numbers: int, of: int) -> Fleet:
     """A fleet with a pod on each of so many nodes, of which these have been silent for a minute."""
     nodes = tuple(
@@ -194,9 +206,18 @@ def test_nodes_that_fall_silent_together_are_looked_at_again() -> None:
     seen = silent(1, 2, of=5)
     just_now = replace(seen, nodes=tuple(replace(node, since=NOW - 5) for node in seen.nodes))
     decided = planned(just_now)
-    assert list(states(decided).values()).count(TableBlockState.RESERVED) == 1, "for the pod of the first one"
+    assert set(states(decided).values()) == {TableBlockState.ACTIVE}, "there may be more, or they may come back"
     assert decided.requeue_after_s == 10
     assert list(states(planned(just_now, NOW + 10)).values()).count(TableBlockState.RESERVED) == 2
+
+
+def test_what_was_begun_for_a_node_that_died_goes_on_when_another_one_follows() -> None:
+    seen = silent(1, 2, of=5)
+    nodes = tuple(replace(node, since=NOW - 5 if node.name == "n1" else NOW) for node in seen.nodes)
+    pods = tuple(pod for pool in seen.pools for pod in pool.pods)
+    born = (*pods, starting(6, node="n3"))
+    decided = planned(replace(settled(*born, pool=pool_of(5)), nodes=nodes))
+    assert (created(decided), deleted(decided)) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -206,12 +227,12 @@ def test_nodes_that_fall_silent_together_are_looked_at_again() -> None:
         pytest.param(pod(2, deleted_at=NOW - 60, deadline=NOW + 31, busy=True, load=load(2)), (), id="it has time"),
         pytest.param(
             pod(2, deleted_at=NOW - 60, deadline=NOW + 30, busy=True, load=load(2)),
-            (CutCalls("agents", 2),),
+            (CutCalls("agents", pod(2).name, 2),),
             id="its time is up",
         ),
         pytest.param(
             pod(2, deleted_at=NOW - 60, deadline=NOW + 30, busy=True, load=None),
-            (CutCalls("agents", 1),),
+            (CutCalls("agents", pod(2).name, 1),),
             id="its time is up, and it does not say how many are left",
         ),
         pytest.param(

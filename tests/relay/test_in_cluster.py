@@ -15,6 +15,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(420)]
 
 GENERATION = "route_table_generation"
 AWAY_S = 20.0
+STARTING_S = 5
+"""A relay that was started anew watches a little later; on a busy machine seconds."""
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ async def test_calls_and_new_calls_go_on_without_the_api_server_and_changes_come
                     async with fleet.call() as another:
                         await fleet.hears_itself(another)
                 for part in fleet.parts:
-                    assert await part.metric("route_watch_age_seconds") >= AWAY_S - 1, part.name
+                    assert await part.metric("route_watch_age_seconds") >= AWAY_S - STARTING_S, part.name
                 await fleet.ready()
             finally:
                 control_plane.start_api_server()

@@ -10,10 +10,20 @@ from dataclasses import dataclass, field
 class CutProxy:
     target: int
     port: int = 0
-    refuses: bool = False
+    _server: asyncio.Server | None = None
     _flow: asyncio.Event = field(default_factory=asyncio.Event)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _connections: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def admit(self) -> None:
+        """Takes connections, at the same port as before."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def refuse(self) -> None:
+        """Takes no more. One that was cut off in its TLS handshake would leave a socket of asyncio's behind."""
+        if self._server is not None:
+            self._server.close()
 
     def cut(self) -> None:
         for writer in self._writers:
@@ -31,15 +41,12 @@ class CutProxy:
         while self._connections:
             await asyncio.wait(self._connections)
 
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = asyncio.create_task(self._serve(reader, writer))
         self._connections.add(connection)
         connection.add_done_callback(self._connections.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refuses:
-            writer.transport.abort()
-            return
         try:
             there_reader, there = await asyncio.open_connection("127.0.0.1", self.target)
         except ConnectionError:
@@ -65,12 +72,11 @@ class CutProxy:
 async def cut_proxy(target: int) -> AsyncIterator[CutProxy]:
     proxy = CutProxy(target)
     proxy.thaw()
-    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
-    proxy.port = server.sockets[0].getsockname()[1]
+    await proxy.admit()
     try:
         yield proxy
     finally:
-        server.close()
+        proxy.refuse()
         proxy.thaw()
         proxy.cut()
         await proxy.ended()

@@ -38,6 +38,11 @@ class Callers:
         said = json.loads(out)
         return said if isinstance(said, list) else [said]
 
+    async def said(self) -> str:
+        """All that a process that has ended wrote."""
+        out, err = await self.process.communicate()
+        return (out + err).decode()
+
 
 @dataclass(frozen=True)
 class DeployedFleet:
@@ -110,7 +115,11 @@ class DeployedFleet:
 
     async def until_live(self, calls: int, pool: str = "agents") -> None:
         """That many calls are connected, as their pods say."""
-        await until(lambda: sum(self.live(pool).values()) >= calls, f"{calls} live calls", 30)
+        try:
+            await until(lambda: sum(self.live(pool).values()) >= calls, f"{calls} live calls", 30)
+        except AssertionError as error:
+            ended = [await caller.said() for caller in self.callers if caller.process.returncode is not None]
+            raise AssertionError(f"{error}; callers that have ended: {ended}") from None
 
     def live(self, pool: str = "agents") -> dict[str, int]:
         """Connected calls by pod, from the pods' own metrics."""

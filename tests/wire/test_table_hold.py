@@ -35,7 +35,7 @@ def standing(*offers: tuple[FleetTable, float], on: Standing | None = None) -> S
 
 
 def at(standing: Standing, now: float, *, in_date: bool = True) -> Standing:
-    return standing.looked(now, HOLD_S, in_date=in_date)
+    return standing.looked(now, in_date=in_date)
 
 
 def test_the_first_table_and_one_with_most_pods_are_taken_at_once() -> None:

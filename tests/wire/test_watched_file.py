@@ -112,6 +112,34 @@ def test_a_value_is_in_date_while_the_file_says_it(path: Path) -> None:
     assert ([*seen, watched.in_date], watched.current) == ([True, False, True, False], 2)
 
 
+@pytest.mark.parametrize(("text", "in_date"), [("2", True), ("two", False)])
+def test_a_file_that_was_away_and_comes_back_unchanged_is_what_it_was(path: Path, text: str, *, in_date: bool) -> None:
+    watched = WatchedFile(path, int)
+    replace(path, text)
+    watched.look()
+    before, refused = watched.current, watched.refused
+    aside = path.with_suffix(".aside")
+    path.rename(aside)
+    watched.look()
+    assert not watched.in_date
+    aside.rename(path)
+    assert not watched.look()
+    assert (watched.in_date, watched.current, watched.refused) == (in_date, before, refused)
+
+
+def test_what_could_not_be_read_to_its_end_is_read_again(path: Path) -> None:
+    watched = WatchedFile(path, int)
+    path.unlink()
+    # It can be opened, and what it says cannot be had, as on a disk that fails.
+    path.symlink_to("/proc/self/mem")
+    for _ in range(2):
+        assert not watched.look()
+        assert not watched.in_date
+    replace(path, "2")
+    assert watched.look()
+    assert (watched.in_date, watched.current, watched.refused) == (True, 2, 0)
+
+
 async def test_every_reader_is_told_of_a_change(path: Path) -> None:
     watched = WatchedFile(path, int)
 

@@ -46,11 +46,11 @@ class Standing:
         since = waiting.since if waiting is not None and goes_on else now
         return Standing(self.current, Waiting(newer, since, held)), held
 
-    def looked(self, now: float, hold_s: float, *, in_date: bool) -> "Standing":
+    def looked(self, now: float, *, in_date: bool) -> "Standing":
         """As time goes by; `in_date`: what waits is what the writer says now, as far as anybody can know."""
         waiting = self.waiting
         if waiting is None:
             return self
         if not in_date:
             return Standing(self.current, Waiting(waiting.table, now, waiting.held))
-        return Standing(waiting.table) if now - waiting.since >= hold_s else self
+        return Standing(waiting.table) if now - waiting.since >= HOLD_S else self

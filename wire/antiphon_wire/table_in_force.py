@@ -1,5 +1,6 @@
 """The table that a source's readers have, with what is counted and logged when another one is to replace it."""
 
+from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
@@ -13,15 +14,15 @@ LOOK_S: Final = 1.0
 
 
 class TableInForce:
-    def __init__(self, name: str, hold_s: float = HOLD_S) -> None:
-        """`name`: what logs call it."""
+    def __init__(self, name: str, clock: Callable[[], float] = monotonic) -> None:
+        """`name`: what logs call it. The clock is read for the hold."""
         self.latest: Latest[FleetTable] = Latest()
         self.refused = 0
         """Changes that were not taken, or not at once."""
         self.taken_late = 0
         """Tables that were held back, stayed, and were taken after all."""
         self._name = name
-        self._hold_s = hold_s
+        self._clock = clock
         self._standing = Standing()
 
     @property
@@ -32,7 +33,7 @@ class TableInForce:
     def offer(self, table: FleetTable) -> bool:
         """Whether it was taken."""
         before = self._standing.waiting
-        self._standing, held = self._standing.offered(table, monotonic())
+        self._standing, held = self._standing.offered(table, self._clock())
         waiting = self._standing.waiting
         if held is None:
             if before is not None:
@@ -43,14 +44,14 @@ class TableInForce:
         if waiting is None:
             self._warn("route table not taken, the last good one stays", held.said)
         elif before is None or before.since != waiting.since:
-            wait = f"route table held back for {self._hold_s:g} s, and taken then if it stays so"
+            wait = f"route table held back for {HOLD_S:g} s, and taken then if it stays so"
             self._warn(wait, held.said)
         return False
 
     def look(self, *, in_date: bool) -> bool:
         """Every `LOOK_S`; whether a table that was held back was taken. `in_date`: as `Standing.looked` has it."""
         waiting = self._standing.waiting
-        self._standing = self._standing.looked(monotonic(), self._hold_s, in_date=in_date)
+        self._standing = self._standing.looked(self._clock(), in_date=in_date)
         taken = self._standing.current
         if waiting is None or taken is not waiting.table:
             return False

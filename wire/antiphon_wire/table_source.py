@@ -1,15 +1,15 @@
 """Where the route table comes from, with one face for a file and for a cluster."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
 from antiphon_wire.awaited_file import AwaitedFile
 from antiphon_wire.cluster.cluster_tables import ClusterTables
 from antiphon_wire.fleet_table import FleetTable, WatchState
 from antiphon_wire.route_table import RouteTable
-from antiphon_wire.table_hold import HOLD_S
 from antiphon_wire.table_in_force import LOOK_S, TableInForce
 from antiphon_wire.table_setting import ClusterTable, TableFile, TableSetting
 
@@ -61,9 +61,9 @@ def table_source(setting: TableSetting, *, with_blocks: bool = True) -> TableSou
 
 
 class FileTables:
-    def __init__(self, path: Path, hold_s: float = HOLD_S) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = monotonic) -> None:
         self._file = AwaitedFile(path, _read)
-        self._table = TableInForce(str(path), hold_s)
+        self._table = TableInForce(str(path), clock)
         self._offered: FleetTable | None = None
 
     @property
@@ -113,7 +113,8 @@ class FileTables:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            self._table.look(in_date=self._file.in_date)
+            # What was read and not offered yet may end the hold.
+            self._table.look(in_date=self._file.in_date and self._file.latest.value is self._offered)
 
 
 def _read(text: str) -> FleetTable:

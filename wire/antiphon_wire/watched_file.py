@@ -28,29 +28,35 @@ class WatchedFile(Generic[T]):
         self._path = path
         self._parse = parse
         self._version = 0
-        self._complaint: str | None = None
+        self._unreadable: str | None = None
+        """Why it could not be read just now; what it says is as it was, if it comes back unchanged."""
+        self._bad: str | None = None
+        """What is wrong with what it says."""
         self._seen: Signature | None = None
         self.current = parse(self._read())
 
     @property
     def in_date(self) -> bool:
         """Whether the value was what the file said when it was looked at last."""
-        return self._complaint is None
+        return self._unreadable is None and self._bad is None
 
     def look(self) -> bool:
         """Reads the file if it changed; says whether there is a new value."""
         try:
-            if _signature(self._path.stat()) == self._seen:
-                return False
-            newer = self._parse(self._read())
+            changed = _signature(self._path.stat()) != self._seen
+            newer = self._parse(self._read()) if changed else self.current
         except OSError as error:
-            return self._complain(error.strerror or type(error).__name__)
+            self._unreadable = self._complained(error.strerror or type(error).__name__, self._unreadable)
+            return False
         except ValueError as error:
             self.refused += 1
-            return self._complain(str(error))
-        self.current = newer
+            self._unreadable, self._bad = None, self._complained(str(error), self._bad)
+            return False
+        self._unreadable = None
+        if not changed:
+            return False
+        self.current, self._bad = newer, None
         self._version += 1
-        self._complaint = None
         return True
 
     async def changes(self) -> AsyncIterator[T]:
@@ -64,17 +70,18 @@ class WatchedFile(Generic[T]):
             await asyncio.sleep(POLL_INTERVAL_S)
 
     def _read(self) -> str:
-        with self._path.open(encoding="utf-8") as file:
-            # Of the file that was opened: the path may name another one by now. And before it is decoded, which may
-            # fail: a file is looked at once, good or bad.
-            self._seen = _signature(os.fstat(file.fileno()))
-            return file.read()
+        with self._path.open("rb") as file:
+            # Of the file that was opened: the path may name another one by now.
+            signature = _signature(os.fstat(file.fileno()))
+            content = file.read()
+        # Before it is decoded, which may fail: what could be read is looked at once, good or bad.
+        self._seen = signature
+        return content.decode()
 
-    def _complain(self, why: str) -> bool:
-        if why != self._complaint:
+    def _complained(self, why: str, before: str | None) -> str:
+        if why != before:
             log.warning("file not taken, the last good one stays", extra={"fields": {"file": self._path, "why": why}})
-        self._complaint = why
-        return False
+        return why
 
 
 Signature = tuple[int, int, int]

@@ -33,6 +33,10 @@ class Fields:
         found = self._values.get(name)
         return tuple(item for item in (found if isinstance(found, list) else ()) if isinstance(item, str))
 
+    def named_texts(self) -> dict[str, str]:
+        """All its strings, by their names: of labels, say."""
+        return {name: value for name, value in self._values.items() if isinstance(name, str) and isinstance(value, str)}
+
     def text(self, name: str) -> str | None:
         found = self._values.get(name)
         return found if isinstance(found, str) and found else None

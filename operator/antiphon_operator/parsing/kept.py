@@ -9,7 +9,16 @@ from antiphon_crds.overlay import Json
 from antiphon_operator.kinds import NODE, POD, Kind
 from antiphon_operator.observed import Manifest
 
-_IDENTITY: Final = ("name", "namespace", "uid", "resourceVersion", "labels", "annotations", "creationTimestamp")
+_IDENTITY: Final = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "creationTimestamp",
+)
 _STATUS: Final = ("phase", "podIP", "reason", "conditions", "initContainerStatuses", "containerStatuses")
 _ENDING: Final = ("deletionTimestamp", "deletionGracePeriodSeconds")
 
@@ -30,14 +39,14 @@ def _without_managed_fields(manifest: Manifest) -> Manifest:
 def _pod(manifest: Manifest) -> Manifest:
     return {
         "metadata": _only(manifest.get("metadata"), *_IDENTITY, *_ENDING),
-        "spec": _only(manifest.get("spec"), "nodeName", "tolerations"),
+        "spec": _only(manifest.get("spec"), "nodeName", "nodeSelector", "affinity", "tolerations"),
         "status": _only(manifest.get("status"), *_STATUS),
     }
 
 
 def _node(manifest: Manifest) -> Manifest:
     return {
-        "metadata": _only(manifest.get("metadata"), "name", "resourceVersion"),
+        "metadata": _only(manifest.get("metadata"), "name", "labels", "resourceVersion"),
         "spec": _only(manifest.get("spec"), "unschedulable", "taints"),
         "status": _only(manifest.get("status"), "conditions"),
     }

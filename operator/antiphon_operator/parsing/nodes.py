@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from antiphon_operator.observed import Manifest, NodeState, ObservedNode
 from antiphon_operator.parsing.fields import Fields
+from antiphon_operator.parsing.placement import NAME_FIELD, Placement, Taint
 
 _UNREACHABLE: Final = "node.kubernetes.io/unreachable"
 _KEEPS_AWAY: Final = frozenset({"NoSchedule", "NoExecute"})
@@ -17,46 +19,26 @@ they come and go; draining every pod of a node that is short of memory for a min
 
 
 @dataclass(frozen=True)
-class Taint:
-    key: str
-    value: str
-    effect: str
-
-
-@dataclass(frozen=True)
-class Toleration:
-    key: str
-    """Empty: every key."""
-    value: str
-    effect: str
-    """Empty: every effect."""
-    exists: bool
-    """Whatever the value."""
-
-    def covers(self, taint: Taint) -> bool:
-        return (
-            self.key in ("", taint.key)
-            and self.effect in ("", taint.effect)
-            and (self.exists or self.value == taint.value)
-        )
-
-
-@dataclass(frozen=True)
 class Node:
     observed: ObservedNode
     unschedulable: bool
     taints: tuple[Taint, ...]
     """Those by which a person or an autoscaler keeps pods away."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """With its name as a node selector calls it."""
 
-    def state_for(self, tolerations: tuple[Toleration, ...]) -> NodeState:
+    def state_for(self, placement: Placement) -> NodeState:
         if not self.observed.ready:
             return NodeState.NOT_READY
-        return NodeState.USABLE if self.is_open_to(tolerations) else NodeState.CORDONED
+        return NodeState.USABLE if self._is_open_to(placement) else NodeState.CORDONED
 
-    def is_open_to(self, tolerations: tuple[Toleration, ...]) -> bool:
+    def could_take(self, placement: Placement) -> bool:
         """Whether a new pod could be put there, were the node ready."""
-        tainted = any(not any(one.covers(taint) for one in tolerations) for taint in self.taints)
-        return not (self.unschedulable or tainted)
+        return self._is_open_to(placement) and placement.wants(self.labels)
+
+    def _is_open_to(self, placement: Placement) -> bool:
+        # A label that it lost sends no pod away that is there: so says Kubernetes ("IgnoredDuringExecution").
+        return not self.unschedulable and all(placement.tolerates(taint) for taint in self.taints)
 
 
 def read_node(manifest: Manifest) -> Node:
@@ -76,4 +58,5 @@ def read_node(manifest: Manifest) -> Node:
         taints=tuple(
             taint for taint in taints if taint.effect in _KEEPS_AWAY and not taint.key.startswith(_OF_THE_NODE_ITSELF)
         ),
+        labels={**node.within("metadata", "labels").named_texts(), NAME_FIELD: name},
     )

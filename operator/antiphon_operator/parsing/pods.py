@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from antiphon_operator.kinds import TRANSCEIVER_POOL
+from antiphon_operator.labels import COMPONENT_LABEL, POOL_LABEL, RELAY_LABEL
 from antiphon_operator.observed import Manifest, NodeState, ObservedPod
 from antiphon_operator.parsing.fields import Fields
-from antiphon_operator.parsing.nodes import Toleration
-from antiphon_operator.transceiver_pod import BUSY_LABEL, ROUTES_ANNOTATION, ROUTES_GATE
+from antiphon_operator.parsing.placement import Placement, read_placement
+from antiphon_operator.transceiver_pod import BUSY_LABEL, REVISION_LABEL, ROUTES_ANNOTATION, ROUTES_GATE
 
 WORKERS: Final = "antiphon.dev/workers"
 
@@ -24,22 +26,33 @@ class PodRecord:
     component: str
     pool: str
     """Empty: of no pool."""
-    tolerations: tuple[Toleration, ...]
+    owner: str | None
+    """The uid of the TransceiverPool that controls it; None: none does, whatever the labels say."""
+    placement: Placement
 
 
 def read_pod(manifest: Manifest) -> PodRecord:
     body = Fields(manifest)
-    labels, spec = body.within("metadata", "labels"), body.within("spec")
+    metadata = body.within("metadata")
+    labels, owner = metadata.within("labels"), _pool_uid(metadata)
+    pool = labels.word(POOL_LABEL)
     return PodRecord(
-        pod=_observed(body),
-        fleet=labels.word("antiphon.dev/relay"),
-        component=labels.word("app.kubernetes.io/component"),
-        pool=labels.word("antiphon.dev/pool"),
-        tolerations=tuple(_toleration(one) for one in spec.items("tolerations")),
+        pod=_observed(body, is_disowned=bool(pool) and owner is None),
+        fleet=labels.word(RELAY_LABEL),
+        component=labels.word(COMPONENT_LABEL),
+        pool=pool,
+        owner=owner,
+        placement=read_placement(body.within("spec")),
     )
 
 
-def _observed(body: Fields) -> ObservedPod:
+def _pool_uid(metadata: Fields) -> str | None:
+    owners = metadata.items("ownerReferences")
+    controller = next((one for one in owners if one.flag("controller")), Fields(None))
+    return controller.text("uid") if controller.word("kind") == TRANSCEIVER_POOL.name else None
+
+
+def _observed(body: Fields, *, is_disowned: bool) -> ObservedPod:
     metadata, spec, status = body.within("metadata"), body.within("spec"), body.within("status")
     labels = metadata.within("labels")
     conditions = {one.word("type"): one for one in status.items("conditions")}
@@ -48,7 +61,7 @@ def _observed(body: Fields) -> ObservedPod:
     return ObservedPod(
         name=metadata.word("name"),
         uid=metadata.word("uid"),
-        revision=labels.word("antiphon.dev/revision"),
+        revision=labels.word(REVISION_LABEL),
         first_route=_number(metadata.within("annotations").text(ROUTES_ANNOTATION)),
         ip=status.text("podIP"),
         node=spec.text("nodeName"),
@@ -68,6 +81,7 @@ def _observed(body: Fields) -> ObservedPod:
         ended_at=_ended_at(status),
         ended_because=_ended_because(status),
         workers=_number(metadata.within("annotations").text(WORKERS)),
+        is_disowned=is_disowned,
     )
 
 
@@ -117,8 +131,3 @@ def _unschedulable(scheduled: Fields | None) -> str | None:
     if scheduled is None or scheduled.word("status") != "False":
         return None
     return scheduled.text("message") or scheduled.word("reason", "Unschedulable")
-
-
-def _toleration(one: Fields) -> Toleration:
-    exists = one.word("operator", "Equal") == "Exists"
-    return Toleration(one.word("key"), one.word("value"), one.word("effect"), exists=exists)

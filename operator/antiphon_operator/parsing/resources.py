@@ -10,6 +10,7 @@ from antiphon_crds.resource import ResourceError
 from antiphon_crds.transceiver_pool import TransceiverPool
 from antiphon_crds.voice_relay import VoiceRelay
 from antiphon_operator.kinds import TRANSCEIVER_POOL, VOICE_RELAY, Kind
+from antiphon_operator.labels import RELAY_LABEL
 from antiphon_operator.observed import Manifest
 from antiphon_operator.parsing.fields import Fields
 from antiphon_operator.parsing.unreadable import UnreadableError
@@ -42,7 +43,7 @@ def relay_ref(manifest: Manifest) -> str:
 
 
 def relay_label(manifest: Manifest) -> str:
-    return Fields(manifest).within("metadata", "labels").word("antiphon.dev/relay")
+    return Fields(manifest).within("metadata", "labels").word(RELAY_LABEL)
 
 
 def _of(kind: Kind, manifest: Manifest) -> Manifest:

@@ -43,7 +43,7 @@ def take(
     """
     current, outgoing, draining, ended = [], [], [], []
     for pod in pods:
-        if pod.first_route is None or pod.name != pod_name(pool, pod.first_route):
+        if pod.is_disowned or pod.first_route is None or pod.name != pod_name(pool, pod.first_route):
             continue
         if pod.phase in ("Failed", "Succeeded"):
             ended.append(pod)

@@ -8,6 +8,7 @@ from typing import Final
 from antiphon_crds.transceiver_pool import BackendType
 from antiphon_operator.conditions import Condition, fails, holds, stored, unknown
 from antiphon_operator.finding import PATIENCE_S, Finding
+from antiphon_operator.node_loss import OUTAGE_NODES, OUTAGE_SHARE
 from antiphon_operator.observed import NodeState, ObservedPod
 from antiphon_operator.pods_reason import IMAGE_TROUBLE, PodsReason, reason_of_refusal
 from antiphon_operator.pool.census import is_available
@@ -127,7 +128,8 @@ def _out_of_sight(view: PoolView) -> Finding | None:
     message = (
         f"{view.outage.not_ready} of {counted(view.outage.nodes, 'node')} not ready at once: {counted(pods, 'pod')} on "
         "them may still have calls, and none is replaced; see `kubectl get nodes`. Delete a Node that will not come "
-        "back, and its pods are replaced"
+        "back, and its pods are replaced. Mind the others: when a node is ready, and of those left fewer than "
+        f"{OUTAGE_NODES} or {OUTAGE_SHARE:.0%} are not, these count as lost, and their pods are replaced too"
     )
     return Finding(fails(PODS, PodsReason.NODES_NOT_READY, message))
 

@@ -123,7 +123,7 @@ def _waits(view: PoolView) -> list[float | None]:
 
 def _cut(view: PoolView) -> tuple[CutCalls, ...]:
     pool = view.pool.metadata.name
-    return tuple(CutCalls(pool, calls_cut(pod)) for pod in view.census.draining if is_cut_off(pod, view.now))
+    return tuple(CutCalls(pool, pod.name, calls_cut(pod)) for pod in view.census.draining if is_cut_off(pod, view.now))
 
 
 def _earliest(waits: Iterable[float | None]) -> float | None:

@@ -9,6 +9,7 @@ from antiphon_crds.documents import API_VERSION
 from antiphon_crds.overlay import Json
 from antiphon_crds.transceiver_pool import BackendType, TransceiverPool
 from antiphon_operator.drift import digest
+from antiphon_operator.labels import COMPONENT_LABEL, MANAGED_BY_LABEL, OPERATOR, POOL_LABEL, RELAY_LABEL
 from antiphon_operator.observed import Fleet, Manifest, TableBlock
 from antiphon_operator.pod_overlay import RESTRICTED_CONTAINER, RESTRICTED_POD, overlaid
 from antiphon_operator.relay.child import Component
@@ -26,9 +27,8 @@ from antiphon_operator.relay.pod_parts import (
     variable_of_pod,
 )
 from antiphon_operator.relay.port import HTTP
-from antiphon_operator.transceiver_pod import CONTROL_PORT, HOP_PORT, ROUTES_ANNOTATION, ROUTES_GATE
+from antiphon_operator.transceiver_pod import CONTROL_PORT, HOP_PORT, REVISION_LABEL, ROUTES_ANNOTATION, ROUTES_GATE
 
-REVISION_LABEL: Final = "antiphon.dev/revision"
 SAFE_TO_EVICT: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 KILL_MARGIN_S: Final = 30
 """From the drain deadline, at which the pod ends its calls and says so, to SIGKILL."""
@@ -68,17 +68,17 @@ def pod_template(fleet: Fleet, pool: TransceiverPool, families: Families) -> Pod
 
 
 def selector(pool: TransceiverPool) -> dict[str, Json]:
-    return {"app.kubernetes.io/name": "antiphon", "antiphon.dev/pool": pool.metadata.name}
+    return {"app.kubernetes.io/name": "antiphon", POOL_LABEL: pool.metadata.name}
 
 
 def labels(pool: TransceiverPool) -> dict[str, Json]:
     """Of everything that belongs to the pool."""
     return {
         **selector(pool),
-        "app.kubernetes.io/component": Component.TRANSCEIVER.value,
+        COMPONENT_LABEL: Component.TRANSCEIVER.value,
         "app.kubernetes.io/instance": pool.metadata.name,
-        "app.kubernetes.io/managed-by": "antiphon-operator",
-        "antiphon.dev/relay": pool.spec.relay_ref,
+        MANAGED_BY_LABEL: OPERATOR,
+        RELAY_LABEL: pool.spec.relay_ref,
     }
 
 

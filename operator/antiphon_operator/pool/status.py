@@ -11,6 +11,7 @@ from antiphon_operator import __version__
 from antiphon_operator.actions import Patch
 from antiphon_operator.conditions import Condition, Subject, fails, holds, ready, status_patch, unknown, written
 from antiphon_operator.finding import Finding
+from antiphon_operator.labels import POOL_LABEL
 from antiphon_operator.observed import Manifest, ObservedPool
 from antiphon_operator.pool import health, progress
 from antiphon_operator.pool.figures import Figures, counted, reading
@@ -108,7 +109,7 @@ def _numbers(view: PoolView) -> dict[str, Json]:
 def _identity(pool: TransceiverPool) -> dict[str, Json]:
     return {
         "observedGeneration": pool.metadata.generation,
-        "selector": f"antiphon.dev/pool={pool.metadata.name}",
+        "selector": f"{POOL_LABEL}={pool.metadata.name}",
         "version": __version__,
     }
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from antiphon_crds.documents import API_VERSION
 from antiphon_crds.overlay import Json
 from antiphon_crds.voice_relay import VoiceRelay
+from antiphon_operator.labels import COMPONENT_LABEL, MANAGED_BY_LABEL, OPERATOR, RELAY_LABEL
 
 
 class Component(StrEnum):
@@ -41,12 +42,12 @@ def metadata(
 def labels(relay: VoiceRelay, component: Component) -> dict[str, Json]:
     return {
         **selector(relay, component),
-        "app.kubernetes.io/managed-by": "antiphon-operator",
+        MANAGED_BY_LABEL: OPERATOR,
         "app.kubernetes.io/instance": relay.metadata.name,
     }
 
 
 def selector(relay: VoiceRelay, component: Component | None = None) -> dict[str, Json]:
     """Which pods are of the fleet's component; None: all of them, its pools' too."""
-    chosen: dict[str, Json] = {"app.kubernetes.io/name": "antiphon", "antiphon.dev/relay": relay.metadata.name}
-    return chosen if component is None else {**chosen, "app.kubernetes.io/component": component.value}
+    chosen: dict[str, Json] = {"app.kubernetes.io/name": "antiphon", RELAY_LABEL: relay.metadata.name}
+    return chosen if component is None else {**chosen, COMPONENT_LABEL: component.value}

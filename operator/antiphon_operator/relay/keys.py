@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from antiphon_operator.actions import Action, Event, EventType
-from antiphon_operator.conditions import Condition, holds, timestamp
+from antiphon_operator.conditions import Condition, fails, holds, timestamp
 from antiphon_operator.finding import Finding
-from antiphon_operator.observed import ChildKey, Fleet
+from antiphon_operator.observed import ChildKey, Fleet, Refusal
 from antiphon_operator.relay.child import Component, metadata
 from antiphon_operator.relay.event import event
 from antiphon_operator.relay.key_ring import Policy, Ring, first_ring, is_full, next_turn, turned
@@ -38,10 +38,11 @@ def planned_keys(fleet: Fleet, now: float, new_secret: Callable[[], bytes]) -> K
     remade_at = _remade_at(fleet, stored, now)
     annotations = annotations_of(ring, next_turn(ring, policy_of(fleet)), remade_at)
     actions = written_secret(metadata(fleet.relay, name, Component.FLEET, annotations), data_of(ring), secret)
-    if any((one.kind, one.name) == ("Secret", name) for one in fleet.refusals):
+    refusal = next((one for one in fleet.refusals if (one.kind, one.name) == ("Secret", name)), None)
+    if refusal is not None:
         # Nothing of this is stored: nothing happened that could be told.
         epoch = _last_epoch(fleet) if stored is None else stored.ring.epoch
-        return Keys(actions, (), _finding(fleet, ring, remade_at), epoch)
+        return Keys(actions, (), _finding_of_stored(fleet, stored, ring, refusal, now), epoch)
     return Keys(actions, _events(fleet, stored, ring, now), _finding(fleet, ring, remade_at), ring.epoch)
 
 
@@ -102,8 +103,22 @@ def _finding(fleet: Fleet, ring: Ring, remade_at: float | None) -> Finding:
     return Finding(_condition(ring, remade_at, policy), look_again_at=min(moments))
 
 
+def _finding_of_stored(fleet: Fleet, stored: StoredRing | None, wanted: Ring, refusal: Refusal, now: float) -> Finding:
+    """While `wanted` cannot be stored; no moment of its own, for what is refused is tried again all the time."""
+    if stored is None or stored.is_damaged or not stored.ring.may_mint(int(now)):
+        return Finding(fails(CONDITION, KeysReason.WRITE_REFUSED, refusal.sentence), is_stalled=True)
+    remade_at = _remade_at(fleet, stored, now)
+    if remade_at is None and wanted.epoch > stored.ring.epoch:
+        message = f"{_count(stored.ring)}; the next one cannot be stored: {refusal.sentence}"
+        return Finding(holds(CONDITION, KeysReason.IN_STEP, message))
+    return Finding(_condition(stored.ring, remade_at, policy_of(fleet)))
+
+
+def _count(ring: Ring) -> str:
+    return f"{len(ring.keys)} {'key' if len(ring.keys) == 1 else 'keys'}"
+
+
 def _condition(ring: Ring, remade_at: float | None, policy: Policy) -> Condition:
-    count = f"{len(ring.keys)} {'key' if len(ring.keys) == 1 else 'keys'}"
     if remade_at is not None:
         message = (
             f"keys were lost and made anew at {timestamp(remade_at)}; calls from before that cannot change their relay "
@@ -112,10 +127,10 @@ def _condition(ring: Ring, remade_at: float | None, policy: Policy) -> Condition
         return holds(CONDITION, KeysReason.REMADE, message)
     if is_full(ring):
         message = (
-            f"{count} are in use by calls, and no more are made until {timestamp(next_turn(ring, policy))}: raise "
-            "`keys.rotationPeriodSeconds`, or shorten the pools' `session.maxDurationSeconds`"
+            f"{_count(ring)} are in use by calls, and no more are made until {timestamp(next_turn(ring, policy))}: "
+            "raise `keys.rotationPeriodSeconds`, or shorten the pools' `session.maxDurationSeconds`"
         )
         return holds(CONDITION, KeysReason.ROTATION_HELD, message)
     return holds(
-        CONDITION, KeysReason.IN_STEP, f"{count}; the next one is made at {timestamp(next_turn(ring, policy))}"
+        CONDITION, KeysReason.IN_STEP, f"{_count(ring)}; the next one is made at {timestamp(next_turn(ring, policy))}"
     )

@@ -67,7 +67,7 @@ TRANSITIONS: Final[Mapping[tuple[TableBlockState, Sighting], TableBlockState]] =
 
 def advanced(block: TableBlock, pod: ObservedPod | None, *, in_a_pool: bool, now: float) -> TableBlock:
     """The block as its pod makes it; the same object where nothing changes."""
-    if pod is not None and is_successor(block, pod):
+    if pod is not None and (is_successor(block, pod) or is_strange(block, pod)):
         pod = None
     state = TRANSITIONS[block.state, sighting(pod, in_a_pool=in_a_pool)]
     if state is _LOST:
@@ -106,10 +106,19 @@ def is_successor(block: TableBlock, pod: ObservedPod) -> bool:
     return block.lost_at is not None and pod.created_at > block.lost_at and not pod.routes_published
 
 
+def is_strange(block: TableBlock, pod: ObservedPod) -> bool:
+    """Whether the pod only has the name of the block's.
+
+    One without an owner is the block's where it has the address that the block already says: its pool was deleted
+    without it, and it may have calls.
+    """
+    return pod.is_disowned and (pod.ip is None or block.control != str(Address(pod.ip, CONTROL_PORT)))
+
+
 def adopted(pod: ObservedPod, *, in_a_pool: bool, now: float) -> TableBlock | None:
     """The block of a pod that no table knows, because a table was deleted; None: the pod owns none."""
     first, pool = pod.first_route, pool_of(pod.name)
-    if first is None or pool is None or not is_block(first):
+    if first is None or pool is None or not is_block(first) or pod.is_disowned:
         return None
     unknown = TableBlock(first, pod.name, pool, _RESERVED)
     if not pod.routes_published:

@@ -10,7 +10,7 @@ from typing import Final
 from antiphon_operator.observed import Fleet, ObservedPod, ObservedTable, TableBlock, TableBlockState
 from antiphon_operator.relay.longest_call import CLOCK_SKEW_S, longest_of_pools_s
 from antiphon_operator.routes.block_life import adopted, advanced, is_successor
-from antiphon_operator.routes.route_ids import draw, is_block, pod_name
+from antiphon_operator.routes.route_ids import draw, is_block, pod_name, shard_of
 from antiphon_wire import MINT_SLACK_S
 
 MOST_LOST: Final = 4096
@@ -79,9 +79,8 @@ def stored(fleet: Fleet) -> Ledger:
 
 def numbered(fleet: Fleet) -> dict[int, ObservedTable]:
     """The fleet's tables by shard; it is the name that says which one it is."""
-    prefix = f"{fleet.relay.metadata.name}-"
-    suffixes = [(table.name.removeprefix(prefix), table) for table in fleet.tables if table.name.startswith(prefix)]
-    return {int(suffix): table for suffix, table in suffixes if suffix.isdecimal() and suffix == str(int(suffix))}
+    relay = fleet.relay.metadata.name
+    return {shard: table for table in fleet.tables if (shard := shard_of(table.name, relay)) is not None}
 
 
 def followed(ledger: Ledger, fleet: Fleet, now: float) -> Ledger:

@@ -1,4 +1,4 @@
-"""Blocks of route ids: how one is drawn, and the one name that a pod can have for it."""
+"""Blocks of route ids: how one is drawn, and the one name that its pod, or its table, can have."""
 
 from __future__ import annotations
 
@@ -39,3 +39,15 @@ def pool_of(pod: str) -> str | None:
     """The pool that a pod of that name belongs to; None: it is not a name that we give."""
     found = _NAME.fullmatch(pod)
     return found["pool"] if found else None
+
+
+def table_name(relay: str, shard: int) -> str:
+    return f"{relay}-{shard}"
+
+
+def shard_of(table: str, relay: str) -> int | None:
+    """Which table of the fleet has that name; None: it is not a name that we give."""
+    suffix = table.removeprefix(f"{relay}-")
+    if not (suffix.isascii() and suffix.isdecimal()):
+        return None
+    return int(suffix) if table == table_name(relay, int(suffix)) else None

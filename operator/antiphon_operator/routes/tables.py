@@ -7,46 +7,55 @@ from typing import Final
 
 from antiphon_crds.documents import API_VERSION
 from antiphon_crds.overlay import Json
-from antiphon_operator.actions import Action, Create, Delete, Replace
+from antiphon_operator.actions import Action, Create, Replace
 from antiphon_operator.conditions import timestamp
 from antiphon_operator.observed import Fleet, ObservedTable, TableBlock
 from antiphon_operator.relay import fleet_relays, vip
 from antiphon_operator.relay.child import Component, metadata
 from antiphon_operator.routes.ledger import Ledger, numbered
+from antiphon_operator.routes.route_ids import MOST_BLOCKS, table_name
 from antiphon_wire import Pool
 
 BLOCKS_A_SHARD: Final = 256
 """An object stays well below 64 KiB, and a change costs every reader no more than that."""
+MOST_SHARDS: Final = MOST_BLOCKS // BLOCKS_A_SHARD
+"""More are never needed, whatever somebody wrote into a table."""
 
 
 def table_writes(fleet: Fleet, ledger: Ledger, now: float, *, decides: bool) -> tuple[Action, ...]:
     """What makes the stored tables say what the ledger says: only the shards that differ, shard 0 first.
 
-    A block stays in its shard, and shards stay too. A round that `decides` on births or departures writes shard 0 in
-    any case: of two operators that decide on the same view only one can go on, whichever shards they touch.
+    A block stays in its shard, and shards stay too. One that another counts, and that is not seen, is made before
+    anything else is written: where it only lost its label that fails, and it is labelled again, so no id is drawn and
+    no block forgotten while a part of the ledger is out of sight. A round that `decides` on births or departures
+    writes shard 0 in any case: of two operators that decide on the same view only one can go on, whichever shards they
+    touch.
     """
     there = numbered(fleet)
     contents = _spread(ledger, there)
-    generation = max([table.generation + 1 for table in fleet.tables] + [int(now * 1000)])
+    generation = max([table.generation + 1 for table in there.values()] + [int(now * 1000)])
+    unseen: list[Action] = []
     writes: list[Action] = []
     for shard, blocks in enumerate(contents):
         old = there.get(shard)
         wanted = _wanted(fleet, there, shard, len(contents), blocks)
         if old is None:
-            writes.append(Create(_manifest(fleet, wanted, generation, None)))
+            made = Create(_manifest(fleet, wanted, generation, None))
+            (unseen if shard < _told(there) else writes).append(made)
         elif wanted != _comparable(old) or (decides and shard == 0):
             writes.append(Replace(_manifest(fleet, wanted, generation, old.resource_version)))
-    ours = {table.name for table in there.values()}
-    namespace = fleet.relay.metadata.namespace
-    return (
-        *writes,
-        *(Delete(API_VERSION, "RouteTable", namespace, table.name) for table in fleet.tables if table.name not in ours),
-    )
+    return (*unseen, *writes)
+
+
+def _told(there: Mapping[int, ObservedTable]) -> int:
+    """How many shards there are, as far as is seen or said by one that is seen."""
+    said = max((table.shards for table in there.values()), default=0)
+    return max(max(there, default=-1) + 1, min(said, MOST_SHARDS))
 
 
 def _spread(ledger: Ledger, there: Mapping[int, ObservedTable]) -> list[list[TableBlock]]:
     """The blocks of each shard, in order; new ones where there is room, missing shards first."""
-    count = max(there, default=0) + 1
+    count = max(_told(there), 1)
     contents: list[list[TableBlock]] = [[] for _ in range(count)]
     new = []
     for first, block in sorted(ledger.blocks.items()):
@@ -75,7 +84,7 @@ def _wanted(
     # Where the address is not known at this moment, callers' answers go on naming the last one.
     address = vip(fleet) or (old.vip if old is not None else ())
     return ObservedTable(
-        name=f"{fleet.relay.metadata.name}-{shard}",
+        name=table_name(fleet.relay.metadata.name, shard),
         resource_version="",
         shard=shard,
         shards=shards,

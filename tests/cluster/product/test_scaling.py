@@ -7,6 +7,8 @@ from real_kubernetes.cluster import KubectlError
 
 pytestmark = pytest.mark.kubelet
 
+BUSY = "antiphon.dev/busy=true,antiphon.dev/pool=agents"
+
 
 def scale(fleet: DeployedFleet, replicas: int) -> None:
     fleet.kubectl("scale", "transceiverpool/agents", f"--replicas={replicas}")
@@ -33,6 +35,8 @@ async def test_one_to_three_to_one_cuts_no_call_and_the_emptiest_goes_first(flee
     await fleet.until_live(4)
     empty = {pod for pod, calls in fleet.live().items() if calls == 0}
     assert empty, "a new call goes to one of the new pods, and the other one stays empty"
+    # The operator asks the pods every other second.
+    await until(lambda: len(fleet.get("pods", "-l", BUSY)) == 2, "it knows which pods have calls", 30)
 
     scale(fleet, 2)
     await until(lambda: len(fleet.pods("transceiver")) == 2, "one pod is going", 30)

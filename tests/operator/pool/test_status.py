@@ -331,6 +331,8 @@ def test_a_pool_says_that_its_nodes_are_silent_and_what_to_do() -> None:
     assert brief(found, "Ready", "PodsAvailable") == [("False", "NodesNotReady")] * 2
     assert condition(found, "Ready").get("message") == (
         "0 of 2 pods take calls: 2 of 2 nodes not ready at once: 2 pods on them may still have calls, and none is "
-        "replaced; see `kubectl get nodes`. Delete a Node that will not come back, and its pods are replaced"
+        "replaced; see `kubectl get nodes`. Delete a Node that will not come back, and its pods are replaced. "
+        "Mind the others: when a node is ready, and of those left fewer than 3 or 55% are not, these count as lost, "
+        "and their pods are replaced too"
     )
     assert not condition(found, "Stalled"), "it passes when the nodes are heard again"

@@ -257,3 +257,53 @@ def test_a_rotation_that_is_refused_is_not_told() -> None:
     site.fleet = replace(site.fleet, refusals=(Refusal("Secret", "edge-keys", 403, "no"),))
     assert reasons(site.round()) == []
     assert (site.fleet.relay_status["keyEpoch"], len(ring_of(site))) == (1, 1)
+
+
+def refused_site(ring: str | None = None) -> Site:
+    """Its key ring may not be written. `ring`: what somebody wrote in its place."""
+    site = settled()
+    if ring is not None:
+        store(site, "edge-keys", "keys.json", ring)
+    site.fleet = replace(site.fleet, refusals=(Refusal("Secret", "edge-keys", 403, "forbidden"),))
+    return site
+
+
+def keys_synced(site: Site) -> tuple[Json, Json, Json]:
+    said = site.condition("KeysSynced")
+    return said["status"], said["reason"], said["message"]
+
+
+REFUSED = "the API server refuses Secret edge-keys: forbidden"
+
+
+def test_keys_that_are_not_stored_are_not_told_of() -> None:
+    site = refused_site()
+    due = NOW + 2 * DAY_S
+    plan = site.round(due)
+    assert keys_synced(site) == ("True", "InStep", f"1 key; the next one cannot be stored: {REFUSED}")
+    assert site.condition("Stalled")["message"] == REFUSED
+    assert (len(ring_of(site)), site.fleet.relay_status["keyEpoch"]) == (1, 1)
+    assert plan.requeue_after_s != 0, "a moment that is past would make rounds without end"
+    site.fleet = replace(site.fleet, refusals=())
+    site.settle(due)
+    assert str(keys_synced(site)[2]).startswith("2 keys; the next one is made at")
+
+
+def test_a_refused_write_that_is_not_of_a_key_leaves_the_ring_in_step() -> None:
+    site = refused_site()
+    before = keys_synced(site)
+    site.round()
+    assert keys_synced(site) == before
+
+
+def test_stored_keys_that_cannot_mint_any_more_are_no_keys() -> None:
+    site = refused_site()
+    site.round(NOW + 40 * DAY_S)
+    assert keys_synced(site) == ("False", "WriteRefused", REFUSED)
+    assert site.condition("Ready")["status"] == "False"
+
+
+def test_a_damaged_ring_that_cannot_be_made_good_is_not_said_to_be_made_anew() -> None:
+    site = refused_site("{")
+    assert reasons(site.round()) == []
+    assert keys_synced(site) == ("False", "WriteRefused", REFUSED)

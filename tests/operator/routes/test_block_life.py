@@ -1,5 +1,7 @@
 """A block's state follows its pod."""
 
+from dataclasses import replace
+
 import pytest
 
 from antiphon_operator.observed import NodeState, ObservedPod, TableBlock, TableBlockState
@@ -90,6 +92,19 @@ def test_a_pod_that_was_made_after_its_block_was_lost_does_not_get_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "state"),
+    [
+        pytest.param(reservation(1), RESERVED, id="the name of a reservation gives it no address"),
+        pytest.param(block(SERVING, control="10.9.9.9:7300"), LOST, id="another had the name"),
+        pytest.param(block(SERVING), DRAINING, id="its pool was deleted without it"),
+    ],
+)
+def test_a_pod_that_no_pool_owns(before: TableBlock, state: TableBlockState) -> None:
+    found = advanced(before, pod(1, is_disowned=True), in_a_pool=False, now=NOW)
+    assert found == replace(before, state=state, lost_at=NOW if state is LOST else None)
+
+
+@pytest.mark.parametrize(
     ("seen", "expected"),
     [
         pytest.param(SERVING, block(SERVING), id="it serves"),
@@ -97,6 +112,7 @@ def test_a_pod_that_was_made_after_its_block_was_lost_does_not_get_it() -> None:
         pytest.param(DELETED, block(SERVING, DRAINING), id="it drains"),
         pytest.param(FAILED, block(SERVING, LOST, lost_at=NOW), id="it failed after it had served"),
         pytest.param(starting(1), reservation(1), id="it starts"),
+        pytest.param(pod(1, is_disowned=True), None, id="no pool owns it"),
         pytest.param(pod(1, first_route=None), None, id="it has no routes"),
         pytest.param(pod(1, first_route=first(1) + 1), None, id="its first route begins no block"),
         pytest.param(pod(1, name="agents"), None, id="its name is none of ours"),

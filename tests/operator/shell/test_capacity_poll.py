@@ -89,7 +89,14 @@ async def polling(pods: dict[str, str], token: str = TOKEN) -> AsyncIterator[Sit
 
 def told(name: str, manifest: dict[str, object]) -> Change:
     labels = {"antiphon.dev/relay": "edge", "antiphon.dev/pool": "agents"}
-    metadata = {"name": name, "namespace": "voice", "uid": f"uid-{name}", "labels": labels}
+    owners = [{"kind": "TransceiverPool", "name": "agents", "uid": "uid-agents", "controller": True}]
+    metadata = {
+        "name": name,
+        "namespace": "voice",
+        "uid": f"uid-{name}",
+        "labels": labels,
+        "ownerReferences": owners,
+    }
     return Change(ChangeKind.ADDED, ObjectKey("voice", name), {"metadata": metadata, **manifest})
 
 

@@ -137,17 +137,26 @@ async def test_each_answer_has_its_failure(status: int, failure: Failure) -> Non
 
 
 @pytest.mark.parametrize(
-    ("action", "status"),
+    ("action", "status", "reason"),
     [
-        pytest.param(Create(POD_NAMED_A), 409, id="what is made is there already"),
-        pytest.param(GONE, 404, id="what is deleted is gone"),
-        pytest.param(GONE, 409, id="what is deleted is gone, and its name another's"),
+        pytest.param(Create(POD_NAMED_A), 409, "AlreadyExists", id="what is made is there already"),
+        pytest.param(GONE, 404, "NotFound", id="what is deleted is gone"),
+        pytest.param(GONE, 409, "Conflict", id="what is deleted is gone, and its name another's"),
     ],
 )
-async def test_what_is_so_already_is_no_failure(action: Action, status: int) -> None:
+async def test_what_is_so_already_is_no_failure(action: Action, status: int, reason: str) -> None:
     async with api() as (server, cluster, _):
-        server.status, server.text = status, '{"kind": "Status"}'
+        server.status, server.text = status, json.dumps({"kind": "Status", "reason": reason})
         assert await cluster.execute(action) is None
+
+
+async def test_a_quota_whose_count_others_change_does_not_say_that_a_name_is_taken() -> None:
+    words = 'Operation cannot be fulfilled on resourcequotas "voice": the object has been modified'
+    async with api() as (server, cluster, _):
+        server.status, server.text = 409, json.dumps({"kind": "Status", "reason": "Conflict", "message": words})
+        with pytest.raises(ApiError, match="resourcequotas") as caught:
+            await cluster.execute(Create(POD_NAMED_A))
+    assert (caught.value.failure, caught.value.status) == (Failure.CONTENDED, 409)
 
 
 async def test_a_server_that_says_nothing_is_left_in_time() -> None:

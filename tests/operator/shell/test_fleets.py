@@ -2,100 +2,18 @@
 
 import gc
 import weakref
-from dataclasses import dataclass, field
 
 import pytest
 
 from antiphon_crds.overlay import Json
-from antiphon_operator.fleets import FleetKey, Fleets, Orphans, Transceiver, UnreadableFleetError
+from antiphon_operator.fleets import FleetKey, Orphans, Transceiver, UnreadableFleetError
 from antiphon_operator.kinds import CHILDREN, Kind
-from antiphon_operator.metrics import Metrics
-from antiphon_operator.observed import ChildKey, Fleet, Images, NodeState, PodLoad, Refusal
-from antiphon_wire.cluster.manifest import ObjectKey
+from antiphon_operator.observed import ChildKey, NodeState, PodLoad, Refusal
 from antiphon_wire.cluster.object_store import Change, ChangeKind
 from antiphon_wire.control import BackendState
+from watched_fleets import EDGE, Document, Watched, change, document
 
-Document = dict[str, Json]
-
-EDGE = FleetKey("voice", "edge")
 SECRET = next(kind for kind in CHILDREN if kind.name == "Secret")
-
-
-@dataclass
-class Watched:
-    """Fleets, and the keys that were marked since somebody looked."""
-
-    marked: list[FleetKey] = field(default_factory=list)
-    metrics: Metrics = field(default_factory=Metrics)
-
-    def __post_init__(self) -> None:
-        self.fleets = Fleets(Images("r", "t", "s"), "antiphon-system", self.metrics, self.marked.append)
-
-    def news(self) -> set[FleetKey]:
-        marked = set(self.marked)
-        self.marked.clear()
-        return marked
-
-    def relay(self, kind: ChangeKind = ChangeKind.MODIFIED, **metadata: Json) -> None:
-        self.fleets.heard_relay(change(kind, document("VoiceRelay", "edge", {}, **metadata)))
-
-    def pool(
-        self, name: str = "agents", relay: str = "edge", kind: ChangeKind = ChangeKind.MODIFIED, **more: Json
-    ) -> None:
-        spec: Document = {"relayRef": {"name": relay}, "backend": {"type": "Echo"}}
-        self.fleets.heard_pool(change(kind, document("TransceiverPool", name, spec, **more)))
-
-    def pod(
-        self, name: str, labels: dict[str, Json], kind: ChangeKind = ChangeKind.MODIFIED, uid: str | None = None
-    ) -> None:
-        manifest: Document = {
-            "metadata": {
-                "name": name,
-                "namespace": "voice",
-                "uid": uid or f"uid-{name}",
-                "labels": {"antiphon.dev/relay": "edge", **labels},
-            },
-            "spec": {"nodeName": "n1"},
-            "status": {"phase": "Running", "podIP": "10.0.0.1"},
-        }
-        self.fleets.heard_pod(change(kind, manifest))
-
-    def pool_pod(
-        self, name: str, relay: str = "edge", kind: ChangeKind = ChangeKind.MODIFIED, uid: str | None = None
-    ) -> None:
-        self.pod(name, {"antiphon.dev/pool": "agents", "antiphon.dev/relay": relay}, kind, uid)
-
-    def table(
-        self, name: str, state: str = "Active", kind: ChangeKind = ChangeKind.MODIFIED, *, labelled: bool = True
-    ) -> None:
-        block: Json = {"first": 8, "pod": "agents-00000008", "pool": "agents", "state": state}
-        spec: Document = {"relayRef": {"name": "edge"}, "shard": int(name[-1]), "shards": 2, "blocks": [block]}
-        labels: Json = {"antiphon.dev/relay": "edge"} if labelled else {}
-        self.fleets.heard_table(change(kind, document("RouteTable", name, spec, labels=labels)))
-
-    def node(self, *, unschedulable: bool = False, name: str = "n1", ready: bool = True) -> None:
-        manifest: Document = {
-            "metadata": {"name": name},
-            "spec": {"unschedulable": unschedulable},
-            "status": {"conditions": [{"type": "Ready", "status": "True" if ready else "Unknown"}]},
-        }
-        self.fleets.heard_node(Change(ChangeKind.MODIFIED, ObjectKey("", name), manifest))
-
-    def observed(self) -> Fleet:
-        found = self.fleets.observe(EDGE, {})
-        assert isinstance(found, Fleet)
-        return found
-
-
-def document(kind: str, name: str, spec: Document, **metadata: Json) -> Document:
-    whole = {"name": name, "namespace": "voice", "uid": f"uid-{name}", **metadata}
-    return {"apiVersion": "antiphon.dev/v1alpha1", "kind": kind, "metadata": whole, "spec": spec}
-
-
-def change(kind: ChangeKind, manifest: Document) -> Change:
-    metadata = manifest["metadata"]
-    assert isinstance(metadata, dict)
-    return Change(kind, ObjectKey(str(metadata["namespace"]), str(metadata["name"])), manifest)
 
 
 def child(kind: Kind, name: str, relay: str) -> Change:
@@ -222,6 +140,21 @@ def test_the_nodes_of_a_fleet_are_those_that_its_pods_are_on_or_could_be_put_on(
     assert [node.name for node in watched.observed().nodes] == ["n1", "n2"]
 
 
+def test_only_nodes_that_the_pods_ask_for_are_the_fleets() -> None:
+    """Else the nodes of others decide whether theirs are lost."""
+    watched = Watched(pods_spec={"nodeSelector": {"voice": "true"}})
+    watched.relay()
+    watched.pool()
+    watched.pool_pod("agents-00000008")
+    watched.node(name="n1", ready=False, voice="true")
+    watched.node(name="n2", voice="true")
+    watched.node(name="batch-1")
+    watched.node(name="batch-2", voice="false")
+    assert [node.name for node in watched.observed().nodes] == ["n1", "n2"]
+    watched.node(name="n1", ready=False)
+    assert watched.observed().nodes[0].name == "n1", "its pods are there, whatever its labels say now"
+
+
 def test_while_a_node_with_its_pods_is_silent_the_others_concern_a_fleet() -> None:
     watched = Watched()
     watched.relay()
@@ -265,10 +198,57 @@ def test_a_table_without_its_label_is_missed_as_its_readers_miss_it() -> None:
     watched = Watched()
     watched.relay()
     watched.table("edge-0")
-    watched.table("edge-0", labelled=False)
+    watched.table("edge-0", label=None)
     assert watched.observed().tables == ()
     watched.table("edge-0")
     assert [table.name for table in watched.observed().tables] == ["edge-0"]
+
+
+def test_no_label_makes_another_fleets_table_ours() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.table("edge-0")
+    watched.table("west-0", label="west")
+    watched.news()
+    watched.table("west-0", state="Resting", label="edge")
+    assert [table.name for table in watched.observed().tables] == ["edge-0"]
+    watched.table("edge-extra-0", label="edge")
+    watched.table("west-0", label="west")
+    assert [table.name for table in watched.observed().tables] == ["edge-0"]
+
+
+def test_a_pod_is_a_pools_by_its_owner_only() -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool()
+    watched.pool_pod("agents-00000008")
+    watched.pool_pod("agents-00000010", owner="uid-of-another-agents")
+    watched.pool_pod("agents-00000018", owner=None)
+    watched.pool_pod("agents-00000018", owner=None)
+    fleet = watched.observed()
+    assert [pod.name for pod in fleet.pools[0].pods] == ["agents-00000008"]
+    assert [(pod.name, pod.is_disowned) for pod in fleet.stray_pods] == [
+        ("agents-00000010", False),
+        ("agents-00000018", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("control", "is_sent"),
+    [
+        pytest.param("10.0.0.1:7300", True, id="its pool was deleted without it"),
+        pytest.param("10.0.0.9:7300", False, id="the block was another's"),
+        pytest.param(None, False, id="the block is reserved"),
+    ],
+)
+def test_a_pod_without_owner_is_sent_the_token_where_the_ledger_says_its_address(
+    control: str | None, *, is_sent: bool
+) -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool_pod("agents-00000008", owner=None)
+    watched.table("edge-0", control=control)
+    assert bool(list(watched.fleets.transceivers())) is is_sent
 
 
 @pytest.mark.parametrize(

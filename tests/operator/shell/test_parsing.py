@@ -2,15 +2,20 @@
 
 import pytest
 
+from antiphon_crds.documents import API_VERSION
 from antiphon_crds.overlay import Json
+from antiphon_crds.resource import ResourceError
 from antiphon_crds.transceiver_pool import ScalingMode
+from antiphon_crds.voice_relay import VoiceRelay
 from antiphon_operator.kinds import NODE, POD
 from antiphon_operator.observed import NodeState, ObservedNode, ObservedPod, TableBlock, TableBlockState
+from antiphon_operator.parsing.fields import Fields
 from antiphon_operator.parsing.kept import kept
 from antiphon_operator.parsing.loads import read_load
-from antiphon_operator.parsing.nodes import Toleration, read_node
+from antiphon_operator.parsing.nodes import read_node
+from antiphon_operator.parsing.placement import Placement, Toleration, read_placement
 from antiphon_operator.parsing.pods import read_pod
-from antiphon_operator.parsing.resources import read_pool
+from antiphon_operator.parsing.resources import read_pool, read_relay
 from antiphon_operator.parsing.route_tables import read_route_table
 from antiphon_operator.parsing.unreadable import UnreadableError
 from antiphon_wire import Pool, Relay
@@ -32,8 +37,20 @@ RUNNING: Document = {
             "antiphon.dev/busy": "true",
         },
         "annotations": {"antiphon.dev/routes": "0x0a1b2c38"},
+        "ownerReferences": [{"kind": "TransceiverPool", "name": "agents", "uid": "u0", "controller": True}],
     },
-    "spec": {"nodeName": "n1", "tolerations": [{"key": "voice", "operator": "Exists"}]},
+    "spec": {
+        "nodeName": "n1",
+        "nodeSelector": {"voice": "true"},
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [{"matchExpressions": [{"key": "voice", "operator": "Exists"}]}]
+                }
+            }
+        },
+        "tolerations": [{"key": "voice", "operator": "Exists"}],
+    },
     "status": {
         "phase": "Running",
         "podIP": "10.244.0.9",
@@ -54,12 +71,26 @@ def pod_with(status: Document, **metadata: Json) -> ObservedPod:
 def test_a_running_pod() -> None:
     record = read_pod(RUNNING)
     assert (record.fleet, record.component, record.pool) == ("edge", "transceiver", "agents")
-    assert record.tolerations == (Toleration("voice", "", "", exists=True),)
+    assert record.placement.tolerations == (Toleration("voice", "", "", exists=True),)
+    assert (record.owner, record.pod.is_disowned) == ("u0", False)
     pod = record.pod
     assert (pod.name, pod.uid, pod.revision, pod.first_route) == ("agents-0a1b2c38", "u1", "abc", 0x0A1B2C38)
     assert (pod.ip, pod.node, pod.phase, pod.created_at) == ("10.244.0.9", "n1", "Running", 1795240800.0)
     assert (pod.containers_ready, pod.ready, pod.routes_published, pod.busy) == (True, False, True, True)
     assert (pod.deleted_at, pod.deadline, pod.waiting_reason, pod.unschedulable) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [
+        pytest.param([], id="nobody"),
+        pytest.param([{"kind": "ReplicaSet", "uid": "u0", "controller": True}], id="a ReplicaSet"),
+        pytest.param([{"kind": "TransceiverPool", "uid": "u0"}], id="a pool that does not control it"),
+    ],
+)
+def test_a_pod_that_no_pool_owns_is_disowned_if_it_says_to_be_of_one(owners: Json) -> None:
+    assert pod_with({}, labels={"antiphon.dev/pool": "agents"}, ownerReferences=owners).is_disowned
+    assert not pod_with({}, ownerReferences=owners).is_disowned, "a relay's"
 
 
 def test_a_deleted_pod_says_when_and_until_when() -> None:
@@ -155,7 +186,49 @@ def test_what_a_node_means_for_a_pod(manifest: Document, state: NodeState) -> No
         Toleration("dedicated", "voice", "NoSchedule", exists=False),
         Toleration("gpu", "", "", exists=True),
     )
-    assert read_node(manifest).state_for(tolerations) is state
+    assert read_node(manifest).state_for(Placement(tolerations)) is state
+
+
+def affinity(*terms: Json) -> Document:
+    required: Json = {"nodeSelectorTerms": list(terms)}
+    return {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}}
+
+
+def asks(key: str, operator: str, *values: str) -> Document:
+    return {"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "could"),
+    [
+        pytest.param({}, True, id="a pod that asks for nothing"),
+        pytest.param({"nodeSelector": {"voice": "true"}}, True, id="its label"),
+        pytest.param({"nodeSelector": {"voice": "true", "zone": "b"}}, False, id="one label of two"),
+        pytest.param({"nodeSelector": {"disk": "ssd"}}, False, id="a label that it lacks"),
+        pytest.param(affinity(asks("zone", "In", "a", "c")), True, id="one of the values"),
+        pytest.param(affinity(asks("zone", "NotIn", "a")), False, id="a value that is not wanted"),
+        pytest.param(affinity(asks("disk", "NotIn", "ssd")), True, id="a label that it lacks has no unwanted value"),
+        pytest.param(affinity(asks("disk", "DoesNotExist")), True, id="a label that is not wanted"),
+        pytest.param(affinity(asks("disk", "Exists")), False, id="a label with whatever value"),
+        pytest.param(affinity(asks("cores", "Gt", "4")), True, id="more"),
+        pytest.param(affinity(asks("cores", "Lt", "8")), False, id="as many, which is not fewer"),
+        pytest.param(affinity(asks("zone", "Gt", "4")), False, id="no number"),
+        pytest.param(affinity(asks("zone", "In", "b"), asks("voice", "Exists")), True, id="the second of two terms"),
+        pytest.param(affinity({}), False, id="an empty term"),
+        pytest.param(affinity(asks("zone", "Resembles", "a")), False, id="an operator of a later version"),
+        pytest.param(
+            affinity({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]}),
+            True,
+            id="by name",
+        ),
+    ],
+)
+def test_which_pods_a_node_could_take(spec: Document, *, could: bool) -> None:
+    labels: Json = {"voice": "true", "zone": "a", "cores": "8"}
+    found = read_node({"metadata": {"name": "n1", "labels": labels}})
+    assert found.could_take(read_placement(Fields(spec))) is could
+    cordoned = read_node({"metadata": {"name": "n1", "labels": labels}, "spec": {"unschedulable": True}})
+    assert not cordoned.could_take(read_placement(Fields(spec)))
 
 
 @pytest.mark.parametrize(
@@ -242,10 +315,10 @@ def test_what_is_kept_of_a_pod_is_all_that_is_read(manifest: Document) -> None:
 
 
 def test_what_is_kept_of_a_node_is_all_that_is_read() -> None:
-    metadata: Json = {"name": "n1", "managedFields": [{}]}
+    metadata: Json = {"name": "n1", "labels": {"voice": "true"}, "managedFields": [{}]}
     whole = {**tainted("maintenance", "NoExecute"), "metadata": metadata}
     assert read_node(kept(NODE)(whole)) == read_node(whole)
-    assert kept(NODE)(whole)["metadata"] == {"name": "n1"}
+    assert kept(NODE)(whole)["metadata"] == {"name": "n1", "labels": {"voice": "true"}}
 
 
 def test_a_pool_that_was_given_to_the_autoscaler_with_its_number_of_pods() -> None:
@@ -254,5 +327,12 @@ def test_a_pool_that_was_given_to_the_autoscaler_with_its_number_of_pods() -> No
     manifest: Document = {"metadata": {"name": "agents"}, "spec": {**spec, "scaling": {"mode": "FreeCapacity"}}}
     pool, _ = read_pool(manifest)
     assert (pool.spec.scaling.mode, pool.spec.replicas) == (ScalingMode.FREE_CAPACITY, 2)
-    with pytest.raises(UnreadableError, match="minReplicas"):
-        read_pool({**manifest, "spec": {**spec, "scaling": {"freeCapacity": {"minReplicas": 5, "maxReplicas": 2}}}})
+
+
+def test_a_relay_that_was_stored_before_a_rule_came() -> None:
+    """The API server goes on taking it as it is, so its fleet goes on too."""
+    manifest: Document = {"metadata": {"name": "edge"}, "spec": {"keys": {"publishLeadSeconds": 5}}}
+    relay, _ = read_relay(manifest)
+    assert relay.spec.keys.publish_lead_seconds == 5
+    with pytest.raises(ResourceError, match="at least 15"):
+        VoiceRelay.parse({"apiVersion": API_VERSION, "kind": "VoiceRelay", **manifest})

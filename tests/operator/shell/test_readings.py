@@ -87,8 +87,8 @@ def test_calls_that_drain_deadlines_cut_are_counted_by_pool_and_end_with_it() ->
     pool = told("TransceiverPool", "agents", spec=FIXED)
     fleets.heard_pool(pool)
     for calls in (2, 1):
-        fleets.cut_calls(FleetKey("voice", "edge"), CutCalls("agents", calls))
-    fleets.cut_calls(FleetKey("voice", "edge"), CutCalls("gone", 5))
+        fleets.cut_calls(FleetKey("voice", "edge"), CutCalls("agents", "agents-00000008", calls))
+    fleets.cut_calls(FleetKey("voice", "edge"), CutCalls("gone", "gone-00000010", 5))
     cut = 'antiphon_operator_drain_cut_calls_total{namespace="voice",pool="agents",voicerelay="edge"}'
     assert [line for line in scraped(metrics) if "drain_cut" in line] == [f"{cut} 3.0"]
     fleets.heard_pool(Change(ChangeKind.DELETED, pool.key, pool.manifest))

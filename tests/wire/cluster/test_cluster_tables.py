@@ -16,12 +16,12 @@ from antiphon_wire.table_setting import ClusterTable
 from cut_proxy import cut_proxy
 from real_kubernetes.control_plane import ControlPlane
 from route_tables import RELAY, VIP, RouteTables, block, route_tables
+from table_clock import TableClock
 
 pytestmark = pytest.mark.cluster
 
 PATIENCE_S = 30.0
-HELD_S = 4.0
-IN_DATE_S = 2.0
+SIX = [block(8 * number, f"pod-{number}") for number in range(6)]
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,23 @@ def empty(fleet: RouteTables) -> Iterator[None]:
     fleet.cluster.kubectl("delete", "routetables", "--all", "-n", fleet.namespace)
 
 
+@pytest.fixture
+def clock() -> TableClock:
+    return TableClock()
+
+
 @asynccontextmanager
 async def followed(
-    fleet: RouteTables, cache: Path | None = None, *, with_blocks: bool = True, hold_s: float = HOLD_S
+    fleet: RouteTables,
+    cache: Path | None = None,
+    *,
+    with_blocks: bool = True,
+    kubeconfig: Path | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[ClusterTables]:
-    access = KubeconfigAccess(fleet.cluster.kubeconfig)
+    access = KubeconfigAccess(kubeconfig or fleet.cluster.kubeconfig)
     setting = ClusterTable(fleet.namespace, RELAY, access, cache)
-    tables = ClusterTables(setting, with_blocks=with_blocks, hold_s=hold_s)
+    tables = ClusterTables(setting, with_blocks=with_blocks, clock=clock)
     running = asyncio.create_task(tables.run())
     try:
         yield tables
@@ -56,6 +66,13 @@ async def eventually(condition: Callable[[], object], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
         await asyncio.sleep(0.01)
+
+
+def restore(fleet: RouteTables, generation: int) -> None:
+    """All pods, as an older generation had them."""
+    newest, fleet.generation = fleet.generation, generation - 1
+    fleet.write(SIX)
+    fleet.generation = newest
 
 
 def pods(tables: ClusterTables) -> list[str]:
@@ -92,18 +109,69 @@ async def test_a_bad_shard_is_refused_and_the_last_good_one_stays(fleet: RouteTa
 
 
 async def test_a_table_that_drops_most_blocks_is_held_back_until_one_does_not(fleet: RouteTables) -> None:
-    blocks = [block(8 * number, f"pod-{number}") for number in range(6)]
     async with followed(fleet) as tables:
-        fleet.write(blocks)
+        fleet.write(SIX)
         await eventually(lambda: len(pods(tables)) == 6, "all are there")
-        fleet.write(blocks[:2])
+        fleet.write(SIX[:2])
         await eventually(lambda: tables.refused == 1, "the loss is held back")
         assert len(pods(tables)) == 6
-        fleet.write(blocks[:3])
+        fleet.write(SIX[:3])
         await eventually(lambda: len(pods(tables)) == 3, "half of them may go")
 
 
-async def test_a_reader_that_was_cut_off_goes_on_with_the_truth(fleet: RouteTables, tmp_path: Path) -> None:
+async def test_a_backup_ends_the_hold_although_what_is_held_back_is_newer(
+    fleet: RouteTables, clock: TableClock
+) -> None:
+    async with followed(fleet, clock=clock) as tables:
+        backup = fleet.write(SIX)
+        await eventually(lambda: len(pods(tables)) == 6, "all are there")
+        fleet.write([])
+        await eventually(lambda: tables.refused == 1, "the loss is held back")
+        fleet.delete()
+        restore(fleet, backup)
+        await eventually(lambda: not tables.holds_back, "it was mended")
+        clock.now += 2 * HOLD_S
+        assert (len(pods(tables)), tables.refused, tables.taken_late) == (6, 1, 0)
+
+
+@pytest.mark.parametrize("word", ["deleted", "unreadable", "older"])
+async def test_what_the_api_server_says_no_more_is_not_taken_late(
+    fleet: RouteTables, clock: TableClock, caplog: pytest.LogCaptureFixture, word: str
+) -> None:
+    async with followed(fleet, clock=clock) as tables:
+        in_force = fleet.write(SIX)
+        await eventually(lambda: len(pods(tables)) == 6, "all are there")
+        fleet.write(SIX[:2])
+        await eventually(lambda: tables.refused == 1, "the loss is held back")
+        match word:
+            case "deleted":
+                fleet.delete()
+                await eventually(lambda: "route table deleted" in caplog.text, "it is heard")
+            case "unreadable":
+                fleet.write([block(8, "bad", hop="nowhere")])
+                await eventually(lambda: tables.refused == 2, "it is refused")
+            case _:
+                # Who writes over it may not go back.
+                fleet.delete()
+                restore(fleet, in_force - 1)
+                await eventually(lambda: tables.refused == 2, "it is refused")
+        clock.now += 2 * HOLD_S
+        await clock.looked_at()
+        assert (len(pods(tables)), tables.taken_late) == (6, 0)
+        refused = tables.refused
+        fleet.write(SIX[:2])
+        await eventually(lambda: tables.refused > refused, "it is said again")
+        clock.now += HOLD_S - 1
+        await clock.looked_at()
+        assert len(pods(tables)) == 6
+        clock.now += 1
+        await eventually(lambda: len(pods(tables)) == 2, "it stayed")
+        assert tables.taken_late == 1
+
+
+async def test_a_reader_that_was_cut_off_goes_on_with_the_truth(
+    fleet: RouteTables, clock: TableClock, tmp_path: Path
+) -> None:
     """Its cache is from before the pods were replaced: what it reads anew looks like a mistake, and stays."""
     cache = tmp_path / "routes.json"
     old = [block(8 * number, f"old-{number}") for number in range(6)]
@@ -112,51 +180,49 @@ async def test_a_reader_that_was_cut_off_goes_on_with_the_truth(fleet: RouteTabl
         fleet.write(old)
         await eventually(lambda: cache.exists() and "old-5" in cache.read_text(), "it is cached")
     fleet.write(young)
-    async with followed(fleet, cache, hold_s=HELD_S) as tables:
-        began_at = time.monotonic()
+    async with followed(fleet, cache, clock=clock) as tables:
         await eventually(lambda: tables.refused == 1, "what is so different is held back")
         assert pods(tables) == [f"old-{number}" for number in range(6)]
+        await clock.looked_at()
+        clock.now += HOLD_S - 1
         young = [*young, block(8 * 16, "young-16")]
         fleet.write(young)
         await eventually(lambda: tables.refused == 2, "also when it changed")
+        await clock.looked_at()
         assert pods(tables)[0] == "old-0"
+        clock.now += 1
         await eventually(lambda: pods(tables) == [f"young-{number}" for number in range(10, 17)], "it stayed")
-        assert time.monotonic() - began_at >= HELD_S
         assert tables.taken_late == 1
         await eventually(lambda: "young-16" in cache.read_text(), "it is cached")
     restarted = ClusterTables(ClusterTable(fleet.namespace, RELAY, KubeconfigAccess(tmp_path / "absent"), cache))
     assert pods(restarted) == [f"young-{number}" for number in range(10, 17)]
 
 
-async def test_nothing_is_taken_late_while_the_api_server_is_silent(
-    fleet: RouteTables, control_plane: ControlPlane, tmp_path: Path
+async def test_nothing_is_taken_late_while_the_api_server_cannot_be_reached(
+    fleet: RouteTables, control_plane: ControlPlane, clock: TableClock, tmp_path: Path
 ) -> None:
-    blocks = [block(8 * number, f"pod-{number}") for number in range(6)]
-    fleet.write(blocks)
+    fleet.write(SIX)
     async with cut_proxy(control_plane.ports.api) as proxy:
         config = json.loads(fleet.cluster.kubeconfig.read_text())
         config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{proxy.port}"
         path = tmp_path / "through-proxy.kubeconfig"
         path.write_text(json.dumps(config))
-        setting = ClusterTable(fleet.namespace, RELAY, KubeconfigAccess(path))
-        tables = ClusterTables(setting, hold_s=HELD_S, in_date_s=IN_DATE_S)
-        running = asyncio.create_task(tables.run())
-        try:
+        async with followed(fleet, kubeconfig=path, clock=clock) as tables:
             await eventually(lambda: len(pods(tables)) == 6, "all are there")
-            fleet.write(blocks[:1])
+            fleet.write(SIX[:1])
             await eventually(lambda: tables.refused == 1, "the loss is held back")
-            proxy.refuses = True
+            proxy.refuse()
             proxy.cut()
-            await eventually(lambda: tables.watch.age_s > 2 * HELD_S, "nothing is heard for longer than a hold")
+            await eventually(lambda: tables.watch.troubles["unreachable"], "the connection is lost")
+            # It was heard a moment ago, and what it says now nobody knows.
+            clock.now += HOLD_S
+            await clock.looked_at()
             assert (len(pods(tables)), tables.taken_late) == (6, 0)
             # What was written meanwhile is heard before anything is taken.
-            fleet.write(blocks[:4])
-            proxy.refuses = False
+            fleet.write(SIX[:4])
+            await proxy.admit()
             await eventually(lambda: len(pods(tables)) == 4, "it was mended")
             assert tables.taken_late == 0
-        finally:
-            running.cancel()
-            await asyncio.wait({running})
 
 
 async def test_whoever_needs_the_fleet_only_is_told_of_shard_0_only(fleet: RouteTables) -> None:
@@ -176,10 +242,9 @@ def relay(hop: str) -> dict[str, object]:
 
 async def test_the_cache_has_the_table_in_force_for_the_next_start(fleet: RouteTables, tmp_path: Path) -> None:
     cache = tmp_path / "routes.json"
-    blocks = [block(8 * number, f"pod-{number}") for number in range(6)]
     async with followed(fleet, cache) as tables:
-        fleet.write(blocks[:1], shards=2)
-        fleet.write(blocks[1:], shard=1, shards=2)
+        fleet.write(SIX[:1], shards=2)
+        fleet.write(SIX[1:], shard=1, shards=2)
         await eventually(lambda: len(pods(tables)) == 6, "all are there")
         await eventually(lambda: cache.exists() and "pod-5" in cache.read_text(), "they are cached")
         fleet.write([], shard=1, shards=2)

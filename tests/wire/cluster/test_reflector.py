@@ -97,6 +97,7 @@ async def test_what_is_there_and_what_happens_to_it_is_told_in_order(plane: Cont
     await run(lambda: write(plane, "a"))
     async with reflecting(KubeconfigAccess(plane.cluster.kubeconfig), heard) as reflector:
         assert told == ["a added", "synced"]
+        assert reflector.in_date
         await run(lambda: write(plane, "b", "1"), lambda: write(plane, "b", "2"), lambda: delete(plane, "a"))
         await eventually(lambda: told[-1] == "a deleted", "the deletion is told")
         assert told[2:] == ["b added", "b modified", "a deleted"]
@@ -160,20 +161,24 @@ async def test_a_cut_connection_is_resumed_where_it_broke_off(plane: ControlPlan
     async with through_proxy(plane, tmp_path) as (proxy, access), reflecting(access) as reflector:
         await run(lambda: write(plane, "a", "1"))
         await eventually(lambda: values(reflector) == {"a": "1"}, "the first change")
-        proxy.refuses = True
+        proxy.refuse()
         proxy.cut()
         await run(lambda: write(plane, "a", "2"), lambda: write(plane, "b"), lambda: delete(plane, "b"))
         await eventually(lambda: reflector.troubles[Trouble.UNREACHABLE] >= 2, "it tries again")
-        assert values(reflector) == {"a": "1"}
-        proxy.refuses = False
-        await eventually(lambda: values(reflector) == {"a": "2"}, "what was missed is made up for")
+        assert (values(reflector), reflector.in_date) == ({"a": "1"}, False)
+        await proxy.admit()
+        await eventually(
+            lambda: values(reflector) == {"a": "2"} and reflector.in_date, "what was missed is made up for"
+        )
         assert reflector.lists == 1
 
 
 async def test_a_connection_that_falls_silent_is_given_up(plane: ControlPlane, tmp_path: Path) -> None:
     async with through_proxy(plane, tmp_path) as (proxy, access), reflecting(access, silence_s=1.0) as reflector:
+        assert reflector.in_date
         proxy.freeze()
         await run(lambda: write(plane, "a", "1"))
+        await eventually(lambda: not reflector.in_date, "what is known may be old")
         await eventually(lambda: reflector.troubles[Trouble.SILENT] >= 1, "the silence is noticed")
         proxy.thaw()
         await eventually(lambda: values(reflector) == {"a": "1"}, "the change arrives")
@@ -196,7 +201,7 @@ async def test_a_restarted_server_that_forgot_the_past_is_listed_anew(plane: Con
     async with through_proxy(plane, tmp_path) as (proxy, access), reflecting(access) as reflector:
         await run(lambda: write(plane, "gone"), lambda: write(plane, "a", "1"))
         await eventually(lambda: len(values(reflector)) == 2, "the first changes")
-        proxy.refuses = True
+        proxy.refuse()
         proxy.cut()
         await run(lambda: delete(plane, "gone"), lambda: write(plane, "a", "2"))
         compact(plane)
@@ -204,7 +209,7 @@ async def test_a_restarted_server_that_forgot_the_past_is_listed_anew(plane: Con
         assert values(reflector) == {"gone": "", "a": "1"}
         # Not in another thread, with whose end the process would end.
         plane.start_api_server()
-        proxy.refuses = False
+        await proxy.admit()
         await eventually(lambda: values(reflector) == {"a": "2"}, "everything is as it is now")
         assert reflector.troubles[Trouble.GONE] >= 1
         assert reflector.lists == 2

@@ -29,9 +29,11 @@ def shard(
 
 
 def taken(*shards: Shard) -> Shards:
+    """Each of them in force at once."""
     together = Shards("edge")
     for each in shards:
         together.take(each)
+        together.in_force = together.known
     return together
 
 
@@ -74,9 +76,47 @@ def test_a_shard_that_is_missing_leaves_the_others_what_they_are() -> None:
 def test_a_newer_content_replaces_an_older_one_and_never_the_other_way_round() -> None:
     shards = taken(shard(0, 5, 8), shard(0, 6, 16))
     assert firsts(shards) == [16]
-    with pytest.raises(ShardError, match="lower"):
+    with pytest.raises(ShardError, match="lower than that of the one in force"):
         shards.take(shard(0, 5, 8))
     assert firsts(shards) == [16]
+
+
+def test_what_is_held_back_may_be_replaced_by_anything_that_is_not_older_than_what_is_in_force() -> None:
+    shards = taken(shard(0, 10, 8, 16))
+    shards.take(shard(0, 20))
+    for backup in (shard(0, 15, 8), shard(0, 10, 8, 16)):
+        shards.take(backup)
+        assert shards.known == (backup,)
+    with pytest.raises(ShardError, match="lower"):
+        shards.take(shard(0, 9, 8))
+
+
+def test_what_is_cached_is_not_said_until_the_cluster_says_it() -> None:
+    shards = Shards("edge")
+    for number in range(2):
+        shards.remember(shard(number, 5, 8 * number, shards=2))
+    seen = [shards.are_said]
+    for number in range(2):
+        shards.take(shard(number, 5, 8 * number, shards=2))
+        seen.append(shards.are_said)
+    assert seen == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("unsaid", "counted", "are_said"),
+    [
+        pytest.param("edge-1", 2, False, id="one that is counted was deleted"),
+        pytest.param("edge-1", 1, True, id="one that is not counted any more was deleted"),
+        pytest.param("edge-7", 2, True, id="an object of nobody's was deleted"),
+        pytest.param("edge-7", 3, False, id="one that is counted is not there yet"),
+    ],
+)
+def test_a_table_is_said_while_all_that_it_counts_is(unsaid: str, counted: int, *, are_said: bool) -> None:
+    shards = taken(shard(1, 5, 16, shards=2), shard(0, 6, 8, shards=counted))
+    shards.unsay(unsaid)
+    assert shards.are_said == are_said
+    shards.unsay_all()
+    assert not shards.are_said
 
 
 def test_what_was_written_last_says_how_many_shards_there_are() -> None:
@@ -120,6 +160,7 @@ def test_whatever_shards_come_the_table_is_good_and_its_generation_grows(news: l
         table = shards.assembled()
         assert (table is None) == all(known.number != 0 for known in shards.known)
         if table is not None:
+            shards.in_force = shards.known
             assert table.routes.generation >= generation
             generation = table.routes.generation
             # Every block that is counted is there, and none that is not.

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,6 @@ from antiphon_wire.cluster.table_cache import read_cache, write_cache
 from antiphon_wire.fleet_table import FleetTable, WatchState
 from antiphon_wire.logs import log
 from antiphon_wire.route_table import RouteTableError
-from antiphon_wire.table_hold import HOLD_S
 from antiphon_wire.table_in_force import LOOK_S, TableInForce
 from antiphon_wire.table_setting import ClusterTable
 
@@ -25,35 +24,24 @@ CACHE_PAUSE_S: Final = 1.0
 """Between two writings of the cache: it is for the next start, and a fleet that scales changes all the time."""
 
 
-IN_DATE_S: Final = 75.0
-"""A bookmark comes about every minute: who has heard of none for longer does not know what the server says now."""
-
-
 class ClusterTables:
     """A TableSource. It is cheap to make: the client package is imported by `run`."""
 
     def __init__(
-        self,
-        setting: ClusterTable,
-        *,
-        with_blocks: bool = True,
-        hold_s: float = HOLD_S,
-        in_date_s: float = IN_DATE_S,
+        self, setting: ClusterTable, *, with_blocks: bool = True, clock: Callable[[], float] = monotonic
     ) -> None:
         self._setting = setting
         self._with_blocks = with_blocks
-        self._in_date_s = in_date_s
         self._shards = Shards(setting.relay)
         self._shards_refused = 0
-        self._table = TableInForce(setting.relay, hold_s)
-        self._in_force: tuple[Shard, ...] = ()
+        self._table = TableInForce(setting.relay, clock)
         self._offered: tuple[Shard, ...] = ()
         self._assembly_due = False
         self._reflector: Reflector | None = None
         self._complaint = ""
         self._began_at = monotonic()
         for shard in read_cache(setting.cache) if setting.cache is not None else ():
-            self._take(shard)
+            self._remember(shard)
         self._assemble()
 
     @property
@@ -116,7 +104,11 @@ class ClusterTables:
             return
         async with client:
             self._reflector = Reflector(client, self._kind(), self._heard)
-            await self._reflector.run()
+            try:
+                await self._reflector.run()
+            finally:
+                # The next one's first list tells of everything that is there, and not of what was deleted until then.
+                self._shards.unsay_all()
 
     def _complain(self, why: str) -> None:
         if why != self._complaint:
@@ -137,21 +129,23 @@ class ClusterTables:
     def _heard(self, change: Change | None) -> None:
         if change is None:
             return
+        name = change.key.name
+        self._shards.unsay(name)
         if change.kind is ChangeKind.DELETED:
-            log.warning("route table deleted, its last content stays", extra={"fields": {"table": change.key.name}})
+            log.warning("route table deleted, its last content stays", extra={"fields": {"table": name}})
             return
         try:
-            self._take(read_shard(change.manifest, with_blocks=self._with_blocks))
+            self._shards.take(read_shard(change.manifest, with_blocks=self._with_blocks))
         except ShardError as error:
-            self._refuse(change.key.name, str(error))
+            self._refuse(name, str(error))
         # What comes in one go, as a first list does, makes one table.
         if not self._assembly_due:
             self._assembly_due = True
             asyncio.get_running_loop().call_soon(self._assemble)
 
-    def _take(self, shard: Shard) -> None:
+    def _remember(self, shard: Shard) -> None:
         try:
-            self._shards.take(shard)
+            self._shards.remember(shard)
         except ShardError as error:
             self._refuse(shard_name(shard.relay, shard.number), str(error))
 
@@ -169,17 +163,19 @@ class ClusterTables:
             return
         self._offered = known
         if self._table.offer(table):
-            self._in_force = known
+            self._shards.in_force = known
 
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
             if self._table.look(in_date=self._is_in_date()):
-                self._in_force = self._offered
+                self._shards.in_force = self._offered
 
     def _is_in_date(self) -> bool:
+        """Whether the API server says just now what was offered last."""
         reflector = self._reflector
-        return reflector is not None and reflector.synced.is_set() and reflector.age_s <= self._in_date_s
+        heard = reflector is not None and reflector.in_date
+        return heard and self._shards.are_said and self._shards.known == self._offered
 
     def _refuse(self, table: str, why: str) -> None:
         self._shards_refused += 1
@@ -191,7 +187,7 @@ class ClusterTables:
             return
         async for _ in self.changes(self.current):
             try:
-                await asyncio.to_thread(write_cache, path, self._in_force)
+                await asyncio.to_thread(write_cache, path, self._shards.in_force)
             except OSError as error:
                 log.warning("route table not cached", extra={"fields": {"file": path, "why": error.strerror}})
             await asyncio.sleep(CACHE_PAUSE_S)

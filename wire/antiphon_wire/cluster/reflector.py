@@ -29,7 +29,8 @@ CONNECT_S: Final = 5.0
 WATCH_S: Final = 300
 """After this long, and up to a half more, the server ends a watch: so watches spread over its replicas again."""
 SILENCE_S: Final = 75.0
-"""A bookmark comes about every minute: a connection that is silent for longer leads nowhere."""
+"""A bookmark comes about every minute: a connection that is silent for longer leads nowhere, and who has heard of
+none for longer does not know what the server says now."""
 SHORTEST_WATCH_S: Final = 0.5
 """A watch that ends sooner without an event did not work, however politely it ended."""
 
@@ -78,7 +79,13 @@ class Reflector:
         self._backoff = Backoff()
         self._listed = False
         self._complaint = ""
+        self._interrupted = False
         self._alive_at = monotonic()
+
+    @property
+    def in_date(self) -> bool:
+        """Whether what is known is what the server says now, as far as anybody can know."""
+        return self.synced.is_set() and not self._interrupted and self.age_s <= self._silence_s
 
     @property
     def age_s(self) -> float:
@@ -113,6 +120,7 @@ class Reflector:
                     break
         self.lists += 1
         self._listed = True
+        self._interrupted = False
         self._alive_at = monotonic()
         self._tell(changes)
         self.synced.set()
@@ -129,6 +137,7 @@ class Reflector:
         lines = WatchLines()
         async with self._asked(query, timeout) as response:
             self.watches += 1
+            self._interrupted = False
             began_at = self._alive_at = monotonic()
             async for chunk in response.content.iter_any():
                 for event in lines.feed(chunk):
@@ -163,6 +172,7 @@ class Reflector:
 
     def _note(self, error: "_TroubleError") -> None:
         self.troubles[error.trouble] += 1
+        self._interrupted = True
         if error.trouble is Trouble.GONE:
             self._listed = False
         why = str(error)

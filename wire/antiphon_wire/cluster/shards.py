@@ -78,31 +78,53 @@ def shard_manifest(shard: Shard) -> dict[str, Any]:
 
 
 class Shards:
-    """The last good content of every shard; a shard that was deleted keeps it, so deletions are not told here."""
+    """The last good content of every shard, also of one that was deleted; and whether the cluster still says so."""
 
     def __init__(self, relay: str) -> None:
+        self.in_force: tuple[Shard, ...] = ()
+        """Those of the table in force, which may be older than what is known: that may be held back."""
         self._relay = relay
         self._known: dict[int, Shard] = {}
+        self._said: set[str] = set()
 
     @property
     def known(self) -> tuple[Shard, ...]:
         return tuple(shard for _, shard in sorted(self._known.items()))
 
+    @property
+    def are_said(self) -> bool:
+        """Whether the cluster says of every shard that is counted just what is known of it."""
+        count = self._by_age()[-1].shards if self._known else 0
+        return all(shard_name(self._relay, number) in self._said for number in range(count))
+
     def take(self, shard: Shard) -> None:
-        """Raises ShardError, and the last good one stays."""
-        known = self._known.get(shard.number, shard)
+        """What the cluster says now. Raises ShardError, and the last good one stays."""
+        self.remember(shard)
+        self._said.add(shard_name(shard.relay, shard.number))
+
+    def remember(self, shard: Shard) -> None:
+        """What it said once. Raises ShardError, and the last good one stays."""
         if shard.relay != self._relay:
             raise ShardError(f"it is {shard.relay}'s")
-        if shard.generation < known.generation:
+        # Not than that of one that is held back: a mistake is mended with what was before it, too.
+        if any(shard.generation < old.generation for old in self.in_force if old.number == shard.number):
             raise ShardError("its generation is lower than that of the one in force")
         if any(other.cluster_id != shard.cluster_id for other in self._known.values()):
             raise ShardError("its clusterID is not that of the other shards")
         self._known[shard.number] = shard
 
+    def unsay(self, name: str) -> None:
+        """The object does not say any more what it said, whether anything may be taken of it now or not."""
+        self._said.discard(name)
+
+    def unsay_all(self) -> None:
+        """Nobody listens to the cluster any more."""
+        self._said.clear()
+
     def assembled(self) -> FleetTable | None:
         """The whole table; None while shard 0 was never seen. Raises RouteTableError."""
         # What was written last says how many shards there are, and which of two shards has a block that moved.
-        by_age = sorted(self._known.values(), key=lambda shard: (shard.generation, shard.number))
+        by_age = self._by_age()
         fleet = self._known.get(0)
         if fleet is None:
             return None
@@ -111,6 +133,9 @@ class Shards:
         blocks = {block.first: block for shard in counted for block in shard.blocks}
         whole = replace(fleet, generation=newest.generation, blocks=tuple(blocks.values()))
         return FleetTable(RouteTable.from_json(json.dumps(_document(whole))), fleet.vip)
+
+    def _by_age(self) -> list[Shard]:
+        return sorted(self._known.values(), key=lambda shard: (shard.generation, shard.number))
 
 
 def _checked(spec: "_Fields", blocks: list[Any]) -> RouteTable:
