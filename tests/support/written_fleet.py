@@ -65,6 +65,8 @@ class WrittenFleet:
         self.write_statuses()
 
     def remove(self) -> None:
+        # Its namespace goes later, and until then it would be seen as another operator.
+        self.cluster.kubectl("delete", "deployment,lease", "--all", "-n", self.operator_namespace)
         for namespace in (self.namespace, self.operator_namespace):
             self.cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")
 
