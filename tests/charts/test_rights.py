@@ -24,7 +24,6 @@ APPLIED = "server-side apply of an object that is not there asks for it too, and
 ABSENT = "this cluster lacks the kind"
 NO_KUBELET = "no pod runs here; the tests with a node use it"
 NOT_USED = {
-    ("antiphon.dev", "routetables", "delete"): "a shard goes when a fleet shrinks below 256 blocks",
     ("", "pods", "get"): "only where the name of a pod is taken, which holds a number that was drawn",
     ("", "pods", "patch"): NO_KUBELET,
     ("", "pods/status", "patch"): NO_KUBELET,

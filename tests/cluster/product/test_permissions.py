@@ -18,7 +18,6 @@ REASONS = {
     ("secrets", "get"): "only where the name of a Secret is taken",
     ("secrets", "patch"): "only where a Secret has lost its labels",
     ("pods", "get"): "only where the name of a pod is taken",
-    ("routetables", "delete"): "an object with our label and a name that is none of ours",
     ("servicemonitors", "*"): "the kind is not installed here",
     ("daemonsets", "*"): "the relays of this fleet are a Deployment",
 }
