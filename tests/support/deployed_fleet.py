@@ -39,7 +39,7 @@ class Callers:
         return said if isinstance(said, list) else [said]
 
     async def said(self) -> str:
-        """All that a process that has ended wrote."""
+        """All that the process wrote, when it has ended."""
         out, err = await self.process.communicate()
         return (out + err).decode()
 
@@ -118,8 +118,9 @@ class DeployedFleet:
         try:
             await until(lambda: sum(self.live(pool).values()) >= calls, f"{calls} live calls", 30)
         except AssertionError as error:
-            ended = [await caller.said() for caller in self.callers if caller.process.returncode is not None]
-            raise AssertionError(f"{error}; callers that have ended: {ended}") from None
+            # A call that failed is told of by its process, when the others of it have ended too.
+            said = [await asyncio.wait_for(caller.said(), 150) for caller in self.callers]
+            raise AssertionError(f"{error}; by pod {self.live(pool)}; the callers say: {said}") from None
 
     def live(self, pool: str = "agents") -> dict[str, int]:
         """Connected calls by pod, from the pods' own metrics."""

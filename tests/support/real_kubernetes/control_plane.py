@@ -5,11 +5,13 @@ import json
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from real_kubernetes import components
 from real_kubernetes.api import ApiAccess
-from real_kubernetes.audit_log import POLICY, AuditLog
+from real_kubernetes.audit_log import POLICY, AuditLog, Request
 from real_kubernetes.cluster import Cluster
 from real_kubernetes.components import API_SERVICE_ADDRESS, Certificates, Ports
 from real_kubernetes.daemon import Daemon, wait_until
@@ -19,6 +21,17 @@ from real_kubernetes.place import HERE, Place
 
 ADMIN = Identity("admin", ("system:masters",))
 SERVICE_NAMES = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """An API server that is not ready yet answers already, and refuses whom it has read no roles of."""
+
+    began_at: datetime
+    ready_at: datetime
+
+    def contains(self, request: Request) -> bool:
+        return self.began_at <= datetime.fromisoformat(request.at) <= self.ready_at
 
 
 class ControlPlane:
@@ -36,6 +49,8 @@ class ControlPlane:
         self.certificates = self._issue()
         self.cluster = Cluster(self.kubeconfig_for(ADMIN))
         self.audit = AuditLog(folder / "audit.log")
+        self.starts: list[Start] = []
+        """Of the API server."""
         self.etcd = self._daemon("etcd", components.etcd(self.ports, folder / "etcd"))
         self.api_server = self._daemon("kube-apiserver", self._api_server_command())
         self.controllers = self._daemon(
@@ -80,10 +95,12 @@ class ControlPlane:
         self.api_server.kill()
 
     def start_api_server(self) -> None:
+        began_at = datetime.now(UTC)
         self.api_server.start()
         access = self.access()
         needed = [self.etcd, self.api_server]
         wait_until(lambda: access.status_of("/readyz") == http.HTTPStatus.OK, "the API server is ready", needed)
+        self.starts.append(Start(began_at, datetime.now(UTC)))
 
     def _daemon(self, name: str, command: Sequence[str]) -> Daemon:
         return self._place.daemon(name, command, self.folder)
