@@ -185,6 +185,14 @@ async def test_a_connection_that_falls_silent_is_given_up(plane: ControlPlane, t
         assert reflector.lists == 1
 
 
+async def test_a_watch_that_is_left_waits_for_no_goodbye(plane: ControlPlane, tmp_path: Path) -> None:
+    async with through_proxy(plane, tmp_path) as (proxy, access):
+        async with reflecting(access):
+            proxy.freeze()
+        async with asyncio.timeout(PATIENCE_S / 2):
+            await proxy.ended()
+
+
 async def test_a_watch_that_the_server_ends_in_time_is_no_trouble(plane: ControlPlane) -> None:
     async with reflecting(KubeconfigAccess(plane.cluster.kubeconfig), watch_s=1) as reflector:
         await eventually(lambda: reflector.watches >= 3, "the next watches")

@@ -194,7 +194,7 @@ class Reflector:
                 auth_settings=["BearerToken"],
             )
             answered = await self._client.call_api(*request, _request_timeout=within)
-            async with answered.response as response:
+            async with answered.response as response, _dropped_when_left(response):
                 if response.status != 200:
                     raise _refused(response.status)
                 yield response
@@ -211,6 +211,17 @@ class Reflector:
     def _query(self, query: Mapping[str, str]) -> dict[str, str]:
         selectors = {"labelSelector": self._kind.label_selector, "fieldSelector": self._kind.field_selector}
         return {name: value for name, value in (selectors | dict(query)).items() if value}
+
+
+@asynccontextmanager
+async def _dropped_when_left(response: aiohttp.ClientResponse) -> AsyncIterator[None]:
+    """A watch that is left before its end: TLS's goodbye would wait for the server's, and outlive the event loop."""
+    try:
+        yield
+    finally:
+        connection = response.connection  # None once the body was read to its end
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
 
 
 class _TroubleError(Exception):
