@@ -91,6 +91,20 @@ class DeployedFleet:
         blocks = [block for table in tables for block in table["spec"]["blocks"]]
         return {block["pod"]: block["state"] for block in blocks if block["pool"] == "agents"}
 
+    async def until_all_follow(self) -> None:
+        """Every relay and every signaling process goes by the newest route table."""
+
+        def follow() -> bool:
+            tables = self.get("routetables", "-l", "antiphon.dev/relay=edge")
+            newest = max(int(table["spec"]["generation"]) for table in tables)
+            return all(
+                self.metric(pod["metadata"]["name"], http_port(pod), f"antiphon_{component}_{name}") >= newest
+                for component, name in (("relay", "route_table_generation"), ("signaling", "table_generation"))
+                for pod in self.pods(component)
+            )
+
+        await until(follow, "all go by the newest route table", 15)
+
     async def call(
         self, *, calls: int = 1, keep_alive_s: float = 0, url: str | None = None, model: str = "parrot"
     ) -> Callers:
@@ -154,6 +168,11 @@ class DeployedFleet:
                 resource, f"jsonpath={{.status.observedGeneration}}={generation}", self.namespace, within_s
             )
             self.cluster.wait(resource, "condition=Ready", self.namespace, within_s)
+
+
+def http_port(pod: Mapping[str, Any]) -> int:
+    ports = [port for container in pod["spec"]["containers"] for port in container.get("ports", [])]
+    return next(int(port["containerPort"]) for port in ports if port["name"] == "http")
 
 
 async def until(holds: Callable[[], bool], what: str, within_s: float, every_s: float = 0.25) -> float:

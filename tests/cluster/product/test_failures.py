@@ -68,6 +68,7 @@ async def test_calls_and_new_calls_do_without_the_api_server(fleet: DeployedFlee
     await until(lambda: list(fleet.blocks().values()).count("Active") == 3, "a third pod has its routes", 90)
     fleet.kubectl("scale", "transceiverpool/agents", "--replicas=2")
     await until(lambda: len(fleet.pods("transceiver")) == 2, "two pods are left", 60)
+    await fleet.until_all_follow()
 
 
 async def test_keys_rotate_twice_during_a_call(fleet: DeployedFleet) -> None:
