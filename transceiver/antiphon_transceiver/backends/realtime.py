@@ -103,12 +103,15 @@ class RealtimeBackend:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._socket is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                    await self._socket.close()
-        if self._http is not None:
-            await self._http.close()
+        try:
+            if self._socket is not None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                        await self._socket.close()
+        finally:
+            # Also where who closes has no time to wait any more.
+            if self._http is not None:
+                await self._http.close()
 
     async def _open(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
         headers = {}
