@@ -80,8 +80,6 @@ class ControlPlane:
     def start(self) -> None:
         self.etcd.start()
         self.start_api_server()
-        self.controllers.start()
-        self.scheduler.start()
         access = self.access()
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         wait_until(lambda: access.status_of(account) == http.HTTPStatus.OK, "the default ServiceAccount", self.daemons)
@@ -91,8 +89,12 @@ class ControlPlane:
             daemon.kill()
 
     def stop_api_server(self) -> None:
-        """At once, as when its machine is lost: in order it would wait for the clients' watches to end."""
-        self.api_server.kill()
+        """At once, as when its machine is lost: in order it would wait for the clients' watches to end.
+
+        The controllers lose their leases then, and end: one that went on would take the nodes for silent afterwards.
+        """
+        for daemon in (self.scheduler, self.controllers, self.api_server):
+            daemon.kill()
 
     def start_api_server(self) -> None:
         began_at = datetime.now(UTC)
@@ -101,6 +103,8 @@ class ControlPlane:
         needed = [self.etcd, self.api_server]
         wait_until(lambda: access.status_of("/readyz") == http.HTTPStatus.OK, "the API server is ready", needed)
         self.starts.append(Start(began_at, datetime.now(UTC)))
+        self.controllers.start()
+        self.scheduler.start()
 
     def _daemon(self, name: str, command: Sequence[str]) -> Daemon:
         return self._place.daemon(name, command, self.folder)
