@@ -8,6 +8,8 @@ from typing import Final
 SETTLE_S: Final = 0.02
 """Events come in bursts: what comes within this is planned at once."""
 LEAST_GAP_S: Final = 0.1
+REST: Final = 4.0
+"""Times as long as a round took. A round looks at every pod, so a larger fleet must not have as many of them."""
 RESTLESS: Final = 50
 """So many rounds in a row that changed something: a long rollout, or somebody who writes against us."""
 RESTLESS_GAP_S: Final = 1.0
@@ -17,7 +19,7 @@ MOST_RETRY_S: Final = 15.0
 
 
 class Pace:
-    """A fleet that changes all the time takes at most half of a processor, and a round that fails waits longer."""
+    """A fleet that changes all the time takes at most a fifth of a processor, and a round that fails waits longer."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -28,7 +30,7 @@ class Pace:
         self._failures = self._failures + 1 if failed else 0
         self._changes = self._changes + 1 if changed else 0
         least_s = LEAST_GAP_S if self._changes < RESTLESS else RESTLESS_GAP_S
-        gap_s = min(max(round_cpu_s, least_s), MOST_GAP_S)
+        gap_s = min(max(REST * round_cpu_s, least_s), MOST_GAP_S)
         if not failed:
             return gap_s
         step_s = min(FIRST_RETRY_S * 2 ** min(self._failures - 1, 16), MOST_RETRY_S)

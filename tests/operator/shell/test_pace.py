@@ -3,10 +3,10 @@
 from antiphon_operator.pace import LEAST_GAP_S, MOST_GAP_S, MOST_RETRY_S, Pace
 
 
-def test_a_fleet_takes_at_most_half_of_a_processor() -> None:
+def test_a_fleet_takes_at_most_a_fifth_of_a_processor() -> None:
     pace = Pace()
     assert pace.after(0.001, failed=False) == LEAST_GAP_S
-    assert pace.after(2.0, failed=False) == 2.0
+    assert pace.after(1.0, failed=False) == 4.0
     assert pace.after(60.0, failed=False) == MOST_GAP_S
 
 
