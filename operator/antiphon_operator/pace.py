@@ -19,7 +19,8 @@ MOST_RETRY_S: Final = 15.0
 
 
 class Pace:
-    """A fleet that changes all the time takes at most a fifth of a processor, and a round that fails waits longer."""
+    """A fleet that changes all the time takes at most a fifth of a processor, where its rounds are shorter than a
+    quarter of MOST_GAP_S. A round that fails waits longer."""
 
     def __init__(self) -> None:
         self._failures = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -189,6 +190,17 @@ async def test_closing_is_quick_and_silent_even_if_the_backend_is_stuck() -> Non
         await backend.close()
         assert loop.time() - began < 3
         assert call.closed == []
+
+
+async def test_a_farewell_that_is_cut_short_leaves_no_connection() -> None:
+    async with realtime_server(listens=False) as server:
+        backend = backend_for(server.url)
+        await backend.connect()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(backend.close(), 0.05)
+        # A session that is left open is complained of when it is collected, and a complaint fails the test.
+        del backend
+        gc.collect()
 
 
 async def test_a_call_that_ends_while_its_backend_is_connected_leaves_no_connection() -> None:

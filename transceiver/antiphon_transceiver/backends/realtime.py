@@ -102,8 +102,8 @@ class RealtimeBackend:
         self._closing = True
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             if self._socket is not None:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_CLOSE_TIMEOUT_S):
