@@ -106,10 +106,17 @@ class DeployedFleet:
         await until(follow, "all go by the newest route table", 15)
 
     async def call(
-        self, *, calls: int = 1, keep_alive_s: float = 0, url: str | None = None, model: str = "parrot"
+        self,
+        *,
+        calls: int = 1,
+        keep_alive_s: float = 0,
+        url: str | None = None,
+        model: str = "parrot",
+        wav: Path | None = None,
     ) -> Callers:
         command = [str(ANTIPHON), "call", url or self.url, "-o", "json", "--calls", str(calls)]
         command += ["--keep-alive", str(keep_alive_s), "--timeout", "15", "--model", model]
+        command += [] if wav is None else ["--wav", str(wav)]
         process = await asyncio.create_subprocess_exec(
             *self.real.outside.enter,
             *command,

@@ -1,8 +1,11 @@
 """Callers reach relays without a load balancer too: at a port of the nodes, and at the nodes themselves."""
 
+from pathlib import Path
+
 import pytest
 
 from deployed_fleet import PRIVILEGED, DeployedFleet, deployed_fleet, lost, until
+from long_question import long_question
 from real_kubernetes.real_cluster import RealCluster
 
 pytestmark = pytest.mark.kubelet
@@ -17,7 +20,7 @@ async def test_a_call_goes_through_a_port_of_the_nodes(release: RealCluster) -> 
         assert report["candidate"] in {f"{address}:30478" for address in nodes}
 
 
-async def test_a_call_goes_to_relays_on_the_nodes_own_network(release: RealCluster) -> None:
+async def test_a_call_goes_to_relays_on_the_nodes_own_network(release: RealCluster, tmp_path: Path) -> None:
     nodes = [node.address for node in release.nodes]
     changes = {
         "VoiceRelay": {
@@ -32,8 +35,8 @@ async def test_a_call_goes_to_relays_on_the_nodes_own_network(release: RealClust
         report = await one_call(fleet)
         assert report["candidate"] in {f"{address}:3480" for address in nodes}
 
-        # A relay's successor takes the call over at the same address.
-        callers = await fleet.call(keep_alive_s=30, model="echo")
+        # A relay's successor takes the call over at the same address; between the two nobody is there.
+        callers = await fleet.call(keep_alive_s=30, model="echo", wav=long_question(tmp_path))
         await fleet.until_live(1, "mirrors")
         before = {pod["metadata"]["uid"] for pod in relays}
         fleet.kubectl("rollout", "restart", "daemonset/edge-relay")

@@ -1,11 +1,13 @@
 """Relays go and come during calls, with the flow cache: the calls go on."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployed_fleet import DeployedFleet, lost, until
+from deployed_fleet import DeployedFleet, http_port, lost, until
+from long_question import long_question
 
 pytestmark = pytest.mark.kubelet
 
@@ -55,10 +57,12 @@ async def test_relays_change_in_order_and_nothing_is_lost(
     assert all(report["loss_up"] == 0 for report in reports), [report["loss_up"] for report in reports]
 
 
-async def test_a_killed_relay_costs_a_gap_and_no_call(fleet: DeployedFleet) -> None:
-    callers = await fleet.call(calls=6, keep_alive_s=30, model="echo")
+async def test_a_killed_relay_costs_a_gap_and_no_call(fleet: DeployedFleet, tmp_path: Path) -> None:
+    callers = await fleet.call(calls=6, keep_alive_s=30, model="echo", wav=long_question(tmp_path))
     await fleet.until_live(6, "mirrors")
-    pod = fleet.pods("relay")[0]["metadata"]["name"]
+    flows = flows_by_relay(fleet)
+    pod = max(flows, key=lambda name: flows[name])
+    assert flows[pod], flows
     fleet.kill(pod)
 
     def restarted() -> bool:
@@ -67,8 +71,13 @@ async def test_a_killed_relay_costs_a_gap_and_no_call(fleet: DeployedFleet) -> N
 
     await until(restarted, "the relay is back", 60)
     reports = await callers.reports(120)
-    print(f"\nkilled: {gaps(reports)}")
+    print(f"\nkilled: {gaps(reports)}, flows by relay {flows}")
     assert {report["outcome"] for report in reports} == {"ok"}, reports
+
+
+def flows_by_relay(fleet: DeployedFleet) -> dict[str, int]:
+    names = {pod["metadata"]["name"]: http_port(pod) for pod in fleet.pods("relay")}
+    return {name: int(fleet.metric(name, port, "antiphon_relay_flows")) for name, port in names.items()}
 
 
 def gaps(reports: list[dict[str, Any]]) -> str:
