@@ -60,7 +60,7 @@ export class Call {
       return;
     }
     this.#after(SLOW_AFTER_MS, () => !this.marks.ice && this.on("slow", {}));
-    this.#after(NO_ANSWER_AFTER_MS, () => this.pc.connectionState !== "connected" && this.#fail(this.marks.ice ? "dtls" : "ice"));
+    this.#after(NO_ANSWER_AFTER_MS, () => !this.marks.dtls && this.#fail(this.marks.ice ? "dtls" : "ice"));
   }
 
   set microphoneOpen(open) {
