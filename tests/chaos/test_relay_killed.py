@@ -108,20 +108,3 @@ async def test_without_redis_packets_are_back_at_the_next_stun_check(tmp_path: P
             # Chromium checks a pair every 2.5 s, and more often while nothing comes.
             assert after <= 3000
             assert (await person.stats()).connection in ("connected", "disconnected")
-
-
-async def test_a_silence_when_set_up_was_due_is_no_failed_set_up(tmp_path: Path) -> None:
-    """The page waits 10 s for an answer; being cut off just then is another thing."""
-    async with running(tmp_path, []) as product, caller(product.url, voice("river").path) as person:
-        await person.talk()
-        talked = asyncio.get_running_loop().time()
-        await person.connected()
-        os.kill(product.pid("relay"), signal.SIGSTOP)
-        try:
-            while asyncio.get_running_loop().time() < talked + 11 or await person.state() != "reconnecting":
-                assert asyncio.get_running_loop().time() < talked + 20, await person.sentence()
-                await asyncio.sleep(0.1)
-        finally:
-            os.kill(product.pid("relay"), signal.SIGCONT)
-        await person.until(lambda stats: stats.connection == "connected", 10)
-        assert await person.state() != "failed"

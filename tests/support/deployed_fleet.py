@@ -116,7 +116,8 @@ class DeployedFleet:
     ) -> Callers:
         command = [str(ANTIPHON), "call", url or self.url, "-o", "json", "--calls", str(calls)]
         command += ["--keep-alive", str(keep_alive_s), "--timeout", "15", "--model", model]
-        command += [] if wav is None else ["--wav", str(wav)]
+        if wav is not None:
+            command += ["--wav", str(wav)]
         process = await asyncio.create_subprocess_exec(
             *self.real.outside.enter,
             *command,
