@@ -2,8 +2,8 @@
 
 etcd, the API server, its controllers, the simulated kubelet and the operator share this one machine, so the times
 are those of the whole; requests, bytes and the operator's own memory and processor time are the operator's alone.
-Prints a table and one line of JSON. Sizes that no longer fit into the time are left out. Needs the Kubernetes programs
-(`scripts/kubernetes`).
+Every size is measured once in each round, and the medians are printed: a table and one line of JSON. What no longer
+fits into the time is left out. Needs the Kubernetes programs (`scripts/kubernetes`).
 """
 
 import argparse
@@ -15,8 +15,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "support"))
 
@@ -85,9 +86,10 @@ def total(operator: OperatorProcess, name: str, counts: Callable[[str], bool]) -
     return sum(round(float(value)) for series, _, value in lines if counts(series))
 
 
-def available(fleet: KwokFleet) -> int:
-    found = fleet.kubectl("get", "transceiverpool/agents", "-o", "jsonpath={.status.availableReplicas}")
-    return int(found or 0)
+def wait_available(fleet: KwokFleet, pods: int, patience_s: float) -> None:
+    """By one watch: a kubectl for every look would take a good part of a processor from what is measured."""
+    wanted = f"jsonpath={{.status.availableReplicas}}={pods}"
+    fleet.kwok.control_plane.cluster.wait("transceiverpool/agents", wanted, fleet.namespace, int(patience_s))
 
 
 def names(fleet: KwokFleet) -> set[str]:
@@ -113,7 +115,7 @@ def measure(kwok: KwokCluster, pods: int, patience_s: float) -> Cost:
 def grow(fleet: KwokFleet, operator: OperatorProcess, sent: Path, pods: int, patience_s: float) -> Cost:
     asked, cpu, begun = requests_of(operator), operator.metric("process_cpu_seconds_total"), time.monotonic()
     fleet.scale(pods)
-    operator.wait_for(lambda: available(fleet) == pods, f"{pods} pods serve", patience_s)
+    wait_available(fleet, pods, patience_s)
     converged_s = time.monotonic() - begun
     grown = requests_of(operator) - asked
     cpu_s = operator.metric("process_cpu_seconds_total") - cpu
@@ -149,7 +151,7 @@ COLUMNS = {
     "all serve after s": "{0.converged_s:.1f}",
     "API requests": "{0.requests}",
     "per pod": "{0.requests_per_pod:.2f}",
-    "CPU s": "{0.cpu_s:.1f}",
+    "CPU s": "{0.cpu_s:.2f}",
     "RSS MiB": "{0.rss_mib:.0f}",
     "KiB to a watcher": "{0.watch_kib:.0f}",
     "one replaced after s": "{0.replace_s:.1f}",
@@ -159,21 +161,32 @@ COLUMNS = {
 }
 
 
+def middle(costs: list[Cost]) -> Cost:
+    """The median of each figure."""
+    values = {one.name: median(getattr(cost, one.name) for cost in costs) for one in fields(Cost)}
+    return Cost(**values)
+
+
 def main() -> None:
     wanted = arguments()
     end = time.monotonic() + wanted.seconds
-    costs: list[Cost] = []
+    costs: dict[int, list[Cost]] = {pods: [] for pods in wanted.sizes}
     with tempfile.TemporaryDirectory() as folder, kwok_cluster(Path(folder)) as kwok:
-        for pods in wanted.sizes:
-            left = end - time.monotonic()
-            if costs and left < costs[-1].converged_s * pods / costs[-1].pods + 2 * IDLE_S:
-                break
-            costs.append(measure(kwok, pods, max(left, 60.0)))
-            print(f"{pods} pods measured", file=sys.stderr)
+        took_s: dict[int, float] = {}
+        for count in range(wanted.rounds):
+            for pods in wanted.sizes:
+                begun = time.monotonic()
+                left_s = end - begun
+                if left_s < took_s.get(pods, 0.0):
+                    continue
+                costs[pods].append(measure(kwok, pods, max(left_s, 60.0)))
+                took_s[pods] = time.monotonic() - begun
+                print(f"round {count + 1} of {wanted.rounds}: {pods} pods measured", file=sys.stderr)
     print(f"{os.cpu_count()} CPUs\n\n| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-    for cost in costs:
+    found = [middle(of_size) for of_size in costs.values() if of_size]
+    for cost in found:
         print("| " + " | ".join(form.format(cost) for form in COLUMNS.values()) + " |")
-    print(json.dumps([asdict(cost) for cost in costs]))
+    print(json.dumps([asdict(cost) for cost in found]))
 
 
 def arguments() -> argparse.Namespace:
@@ -183,7 +196,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--sizes", type=int, nargs="+", default=SIZES, metavar="PODS", help="fleets to measure (%(default)s)"
     )
-    parser.add_argument("--seconds", type=float, default=420.0, help="bound of the whole (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="over all sizes (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=900.0, help="bound of the whole (%(default)s)")
     return parser.parse_args()
 
 

@@ -20,7 +20,9 @@ from antiphon_operator.transceiver_pod import CONTROL_PORT
 
 logger = logging.getLogger(__name__)
 
-TICK_S: Final = 0.1
+TICK_S: Final = 0.2
+LOOK_S: Final = 2.0
+"""Between two looks at all pods for those that are to be asked."""
 ANSWER_S: Final = 1.0
 MOST_AT_ONCE: Final = 128
 LARGEST_ANSWER: Final = 4096
@@ -50,17 +52,21 @@ class CapacityPoll:
             connector=connector, timeout=timeout, trust_env=False, auto_decompress=False
         ) as session:
             try:
+                look_at = monotonic()
                 while True:
-                    self._ask_due(session)
+                    now = monotonic()
+                    if now >= look_at:
+                        self._schedule.keep(self._fleets.transceivers(), now)
+                        look_at = now + LOOK_S
+                    self._ask_due(session, now)
                     await asyncio.sleep(TICK_S)
             finally:
                 for task in self._asking.values():
                     task.cancel()
                 await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
-    def _ask_due(self, session: aiohttp.ClientSession) -> None:
-        now = monotonic()
-        due = self._schedule.keep(self._fleets.transceivers(), now)
+    def _ask_due(self, session: aiohttp.ClientSession, now: float) -> None:
+        due = self._schedule.due(now)
         room = min(round(MOST_PER_SECOND * TICK_S), MOST_AT_ONCE - len(self._asking))
         for transceiver in [one for one in due if one.uid not in self._asking][: max(room, 0)]:
             self._schedule.asked(transceiver.uid, now)

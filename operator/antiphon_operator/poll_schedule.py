@@ -9,7 +9,7 @@ from typing import Final
 from antiphon_operator.fleets import Transceiver
 from antiphon_operator.observed import PodLoad
 
-MOST_PER_SECOND: Final = 100
+MOST_PER_SECOND: Final = 50
 MOST_BACK_OFF_S: Final = 30.0
 LOST_AFTER: Final = 3
 """So many questions in a row without a good answer, and the last answer counts no more."""
@@ -28,15 +28,19 @@ class _Pod:
 class PollSchedule:
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
+        self._there: dict[str, Transceiver] = {}
         self._pods: dict[str, _Pod] = {}
-        """By uid; only those that are there."""
+        """Of those that are there. Both by uid."""
 
-    def keep(self, transceivers: Iterable[Transceiver], now: float) -> list[Transceiver]:
-        """Takes who is there now; returns who is due, the longest due first. A new one is due at once."""
-        there = {transceiver.uid: transceiver for transceiver in transceivers}
-        self._pods = {uid: self._pods.get(uid) or _Pod(due=now) for uid in there}
+    def keep(self, transceivers: Iterable[Transceiver], now: float) -> None:
+        """Takes who is there now; a new one is due at once."""
+        self._there = {transceiver.uid: transceiver for transceiver in transceivers}
+        self._pods = {uid: self._pods.get(uid) or _Pod(due=now) for uid in self._there}
+
+    def due(self, now: float) -> list[Transceiver]:
+        """The longest due first."""
         due = sorted((uid for uid, pod in self._pods.items() if pod.due <= now), key=lambda uid: self._pods[uid].due)
-        return [there[uid] for uid in due]
+        return [self._there[uid] for uid in due]
 
     def asked(self, uid: str, now: float) -> None:
         pod = self._pods.get(uid)

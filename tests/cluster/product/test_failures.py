@@ -48,30 +48,8 @@ async def test_calls_and_new_calls_do_without_the_operator(fleet: DeployedFleet)
     assert lost(reports) == 0
 
 
-async def test_calls_and_new_calls_do_without_the_api_server(fleet: DeployedFleet) -> None:
-    url = fleet.url
-    callers = await fleet.call(calls=2, keep_alive_s=AWAY_S)
-    await fleet.until_live(2)
-    fleet.real.control_plane.stop_api_server()
-    try:
-        await asyncio.sleep(AWAY_S / 2)
-        (new,) = await (await fleet.call(url=url)).reports(60)
-        reports = await callers.reports(150)
-    finally:
-        fleet.real.control_plane.start_api_server()
-    assert new["outcome"] == "ok", new
-    assert {report["outcome"] for report in reports} == {"ok"}, reports
-    assert lost(reports) == 0
-    fleet.ready()
-    # What changes afterwards is seen again.
-    fleet.kubectl("scale", "transceiverpool/agents", "--replicas=3")
-    await until(lambda: list(fleet.blocks().values()).count("Active") == 3, "a third pod has its routes", 90)
-    fleet.kubectl("scale", "transceiverpool/agents", "--replicas=2")
-    await until(lambda: len(fleet.pods("transceiver")) == 2, "two pods are left", 60)
-    await fleet.until_all_follow()
-
-
 async def test_keys_rotate_twice_during_a_call(fleet: DeployedFleet) -> None:
+    """Before the API server is away: afterwards a kubelet may take more than a minute to see a changed Secret."""
     fleet.patch("voicerelay", "edge", {"spec": {"keys": {"publishLeadSeconds": 15}}})
     callers = await fleet.call(calls=2, keep_alive_s=75)
     await fleet.until_live(2)
@@ -110,6 +88,29 @@ def minting(fleet: DeployedFleet) -> str:
     now = datetime.now(UTC).isoformat()
     usable = [key for key in ring(fleet) if key["mint_from"] <= now < key["mint_until"]]
     return max(usable, key=lambda key: key["mint_from"])["id"]
+
+
+async def test_calls_and_new_calls_do_without_the_api_server(fleet: DeployedFleet) -> None:
+    url = fleet.url
+    callers = await fleet.call(calls=2, keep_alive_s=AWAY_S)
+    await fleet.until_live(2)
+    fleet.real.control_plane.stop_api_server()
+    try:
+        await asyncio.sleep(AWAY_S / 2)
+        (new,) = await (await fleet.call(url=url)).reports(60)
+        reports = await callers.reports(150)
+    finally:
+        fleet.real.control_plane.start_api_server()
+    assert new["outcome"] == "ok", new
+    assert {report["outcome"] for report in reports} == {"ok"}, reports
+    assert lost(reports) == 0
+    fleet.ready()
+    # What changes afterwards is seen again.
+    fleet.kubectl("scale", "transceiverpool/agents", "--replicas=3")
+    await until(lambda: list(fleet.blocks().values()).count("Active") == 3, "a third pod has its routes", 90)
+    fleet.kubectl("scale", "transceiverpool/agents", "--replicas=2")
+    await until(lambda: len(fleet.pods("transceiver")) == 2, "two pods are left", 60)
+    await fleet.until_all_follow()
 
 
 async def test_a_deleted_resource_leaves_nothing(fleet: DeployedFleet) -> None:
