@@ -11,6 +11,7 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 @dataclass(frozen=True)
 class PodOverlay:
-    """Merged over the operator's pod: mappings by key, containers and volumes by name, other lists replaced."""
+    """Merged over the operator's pod: mappings by key; containers, volumes, variables, mounts and ports by name; other
+    lists replaced."""
 
     template: Mapping[str, Json] = field(default_factory=dict)
