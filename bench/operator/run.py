@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from statistics import median
+from statistics import median_low
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "support"))
 
 from kwok_fleet import KwokFleet, kwok_fleet
 from operator_process import OperatorProcess, wait_for
+from real_kubernetes.cluster import KubectlError
 from real_kubernetes.kwok import KwokCluster, kwok_cluster
 from real_kubernetes.programs import program
 
@@ -86,10 +87,13 @@ def total(operator: OperatorProcess, name: str, counts: Callable[[str], bool]) -
     return sum(round(float(value)) for series, _, value in lines if counts(series))
 
 
-def wait_available(fleet: KwokFleet, pods: int, patience_s: float) -> None:
+def wait_available(fleet: KwokFleet, operator: OperatorProcess, pods: int, patience_s: float) -> None:
     """By one watch: a kubectl for every look would take a good part of a processor from what is measured."""
     wanted = f"jsonpath={{.status.availableReplicas}}={pods}"
-    fleet.kwok.control_plane.cluster.wait("transceiverpool/agents", wanted, fleet.namespace, int(patience_s))
+    try:
+        fleet.kwok.control_plane.cluster.wait("transceiverpool/agents", wanted, fleet.namespace, int(patience_s))
+    except KubectlError as error:
+        raise TimeoutError(f"{error}\n{operator.tail()}") from None
 
 
 def names(fleet: KwokFleet) -> set[str]:
@@ -115,7 +119,7 @@ def measure(kwok: KwokCluster, pods: int, patience_s: float) -> Cost:
 def grow(fleet: KwokFleet, operator: OperatorProcess, sent: Path, pods: int, patience_s: float) -> Cost:
     asked, cpu, begun = requests_of(operator), operator.metric("process_cpu_seconds_total"), time.monotonic()
     fleet.scale(pods)
-    wait_available(fleet, pods, patience_s)
+    wait_available(fleet, operator, pods, patience_s)
     converged_s = time.monotonic() - begun
     grown = requests_of(operator) - asked
     cpu_s = operator.metric("process_cpu_seconds_total") - cpu
@@ -162,9 +166,14 @@ COLUMNS = {
 
 
 def middle(costs: list[Cost]) -> Cost:
-    """The median of each figure."""
-    values = {one.name: median(getattr(cost, one.name) for cost in costs) for one in fields(Cost)}
+    """The median of each figure; the lower one of an even number."""
+    values = {one.name: median_low(getattr(cost, one.name) for cost in costs) for one in fields(Cost)}
     return Cost(**values)
+
+
+def expected_s(pods: int, took_s: dict[int, float]) -> float:
+    """How long that size will take, by those that were measured; 0 before any was."""
+    return took_s.get(pods) or min((took * pods / size for size, took in took_s.items()), default=0.0)
 
 
 def main() -> None:
@@ -177,7 +186,7 @@ def main() -> None:
             for pods in wanted.sizes:
                 begun = time.monotonic()
                 left_s = end - begun
-                if left_s < took_s.get(pods, 0.0):
+                if left_s < expected_s(pods, took_s):
                     continue
                 costs[pods].append(measure(kwok, pods, max(left_s, 60.0)))
                 took_s[pods] = time.monotonic() - begun

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 TICK_S: Final = 0.2
 LOOK_S: Final = 2.0
-"""Between two looks at all pods for those that are to be asked."""
+"""Between two looks at all pods for those that are to be asked; whether one is still there is looked at each time."""
 ANSWER_S: Final = 1.0
 MOST_AT_ONCE: Final = 128
 LARGEST_ANSWER: Final = 4096
@@ -68,7 +68,8 @@ class CapacityPoll:
     def _ask_due(self, session: aiohttp.ClientSession, now: float) -> None:
         due = self._schedule.due(now)
         room = min(round(MOST_PER_SECOND * TICK_S), MOST_AT_ONCE - len(self._asking))
-        for transceiver in [one for one in due if one.uid not in self._asking][: max(room, 0)]:
+        askable = [one for one in due if one.uid not in self._asking and self._fleets.is_there(one)]
+        for transceiver in askable[: max(room, 0)]:
             self._schedule.asked(transceiver.uid, now)
             self._asking[transceiver.uid] = asyncio.create_task(self._ask(session, transceiver))
 

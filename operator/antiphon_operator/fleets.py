@@ -304,6 +304,15 @@ class Fleets:
                 if block is not None and pod.ip and not is_strange(block, pod):
                     yield Transceiver(key, record.pool, pod.uid, pod.name, pod.ip)
 
+    def is_there(self, transceiver: Transceiver) -> bool:
+        """Whether the pod still runs and has its address: another may have it by now, and must not get the token."""
+        members = self._members.get(transceiver.fleet)
+        known = members.pods.get(transceiver.name) if members is not None else None
+        if known is None:
+            return False
+        pod = known.record.pod
+        return (pod.uid, pod.ip, pod.phase) == (transceiver.uid, transceiver.ip, "Running")
+
     def child(self, key: FleetKey, kind: str, name: str) -> Manifest | None:
         members = self._members.get(key)
         return None if members is None else members.children.get(ChildKey(kind, name))

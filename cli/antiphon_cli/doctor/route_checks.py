@@ -105,7 +105,7 @@ def keys_arrive_before_their_use(fleet: Fleet, _seen: Observation) -> Verdict:
         "more where the API server was away: without it, a relay drops the packets of new calls.",
         look="kubectl get --raw /api/v1/nodes/NODE/proxy/configz | grep -o '\"syncFrequency\":[^,]*'",
         cure=f"Set spec.keys.publishLeadSeconds to {SAFE_LEAD_S} or more; right where every kubelet's syncFrequency is "
-        f"below {lead * 2 // 3} s.",
+        f"below {lead * 2 // 3} s, but for the minute after the API server was away.",
     )
 
 

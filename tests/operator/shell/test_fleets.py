@@ -194,6 +194,26 @@ def test_a_pods_answer_is_seen_and_ends_with_the_pod() -> None:
     assert watched.news() == set(), "a late answer of a pod that is gone"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"kind": ChangeKind.DELETED}, id="it is deleted"),
+        pytest.param({"relay": "core"}, id="it is another fleet's"),
+        pytest.param({"uid": "another"}, id="another one has its name, and its address"),
+    ],
+)
+def test_a_pod_that_is_gone_since_it_was_listed_is_not_sent_the_token(change: dict[str, str | ChangeKind]) -> None:
+    watched = Watched()
+    watched.relay()
+    watched.pool()
+    watched.pool_pod("agents-00000008")
+    watched.table("edge-0")
+    transceiver = next(watched.fleets.transceivers())
+    assert watched.fleets.is_there(transceiver)
+    watched.pool_pod("agents-00000008", **change)  # type: ignore[arg-type]
+    assert not watched.fleets.is_there(transceiver)
+
+
 def test_a_table_without_its_label_is_missed_as_its_readers_miss_it() -> None:
     watched = Watched()
     watched.relay()
