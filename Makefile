@@ -43,7 +43,7 @@ e2e: setup machine kubernetes images ## The tests on a real cluster alone
 lint: setup ## Formatting, lints, types, layers, stubs
 	@scripts/lint
 
-bench: setup ## The README's figures (minutes)
+bench: setup ## The README's figures (half an hour; a machine with nothing else to do)
 	@scripts/bench
 
 requirements: ## Resolve the Python dependencies anew into requirements.txt (hashes, no URLs)

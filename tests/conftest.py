@@ -1,5 +1,6 @@
 """Options and rules for the whole suite; fixtures live in tests/support, beside the parts that they start."""
 
+import os
 import shutil
 
 import hypothesis
@@ -9,12 +10,16 @@ import pytest
 hypothesis.settings.register_profile("antiphon", deadline=None)
 hypothesis.settings.load_profile("antiphon")
 
+# Nor does a transceiver on it refuse or end the calls of a test that is not about that.
+os.environ.setdefault("ANTIPHON_OVERLOAD_PERIOD_S", "0")
+
 NEEDS = {
     "redis": ("redis-server", "redis-server is not installed"),
     "browser": ("chromium", "chromium is not installed"),
     "node": ("node", "nodejs is not installed"),
     "namespaces": ("ip", "iproute2 is not installed"),
     "prometheus": ("promtool", "prometheus is not installed"),
+    "go": ("go", "Go is not installed"),
 }
 
 pytest_plugins = ["real_kubernetes.fixtures", "custom_resources"]
@@ -28,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for mark, (program, reason) in NEEDS.items():
             if item.get_closest_marker(mark) and shutil.which(program) is None:
-                item.add_marker(pytest.mark.skip(reason=f"{reason} (`make machine` installs it)"))
+                item.add_marker(pytest.mark.skip(reason=f"{reason} (`make machine` installs it, or says how)"))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -18,8 +18,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median_low
+from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "support"))
+ROOT: Final = Path(__file__).parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from kwok_fleet import KwokFleet, kwok_fleet
 from operator_process import OperatorProcess, wait_for

@@ -13,8 +13,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "tests" / "support"))
+ROOT: Final = Path(__file__).parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from antiphon_cli.voice.caller import CallPlan, place_call
 from antiphon_cli.voice.question import read_question
@@ -28,7 +30,7 @@ STAGES: dict[str, Callable[[CallReport], float | None]] = {
     "first audio sent": lambda report: report.setup.first_audio_out_ms,
     "set-up, all stages": lambda report: report.setup.total_ms,
 }
-HELLO = Path(__file__).parent.parent.parent / "cli" / "antiphon_cli" / "hello.wav"
+HELLO = ROOT / "cli" / "antiphon_cli" / "hello.wav"
 
 
 async def measure(seconds: float) -> list[CallReport]:

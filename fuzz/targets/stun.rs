@@ -9,6 +9,7 @@ fuzz_target!(|datagram: &[u8]| {
     // RFC 7983 section 7: whoever sorts by the first byte hands us all that we can read.
     assert!(datagram.first().is_some_and(|byte| *byte < 4));
     let _ = message.ufrags();
+    assert_eq!(message.unknown_attributes().next(), message.unknown_required);
     assert!(!(message.verify(b"one password") && message.verify(b"another")));
 
     let written = write(&message).finish(b"password");
@@ -50,7 +51,7 @@ fn write(message: &Message<'_>) -> Encoder {
         encoder = encoder.error_code(code);
     }
     if message.class == Class::Error {
-        encoder = encoder.unknown_attribute(message.unknown_required.unwrap_or_default());
+        encoder = encoder.unknown_attributes(message.unknown_attributes());
     }
     encoder
 }

@@ -27,11 +27,11 @@ fuzz_target!(|datagram: &[u8]| {
     let mut hop = Vec::new();
     let record = Record { route: ROUTE, client, local_index: 0, no_pack: false, tlvs: &[], payload: &check };
     assert!(record.encode_into(&mut hop));
-    board.receive(0, relay, &hop);
+    board.receive(0, 0, relay, &hop);
     assert_eq!(board.datagrams().len(), 1);
     board.deliveries(usize::MAX);
 
-    board.receive(1, relay, datagram);
+    board.receive(1, 1_000, relay, datagram);
     assert!(!board.has_datagrams(), "an answer without the password");
     assert_eq!(board.address_of(handle), Some(client));
     let payload: usize = board.deliveries(usize::MAX).iter().map(|delivery| delivery.payload.len()).sum();

@@ -37,7 +37,7 @@ static SITE: LazyLock<Site> = LazyLock::new(|| {
     let spec = KeySpec { id: b'A', secret: [7; 32], mint_from: 0, mint_until: u64::MAX, accept_until: u64::MAX };
     let site = Site {
         flows: Flows::new(limits, 1),
-        routes: Routes::first(RouteTable::from_json(TABLE).expect("a good table")),
+        routes: Routes::new(RouteTable::from_json(TABLE).expect("a good table")),
         keys: KeyRing::new(vec![spec]).expect("a good key"),
         client: ([192, 0, 2, 1], 5000).into(),
         pod: ([127, 0, 0, 1], 7200).into(),

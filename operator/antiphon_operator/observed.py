@@ -66,6 +66,17 @@ class PodLoad:
     backend: BackendState
     at: float
     """Unix seconds at which it answered."""
+    closed: bool = False
+    """It is overloaded and takes no calls until it is not, whatever it has places for."""
+
+    @property
+    def taken(self) -> int:
+        """Places that no new call can have."""
+        return max(self.live, self.capacity) if self.closed else self.live
+
+    @property
+    def free(self) -> int:
+        return max(0, self.capacity - self.taken)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,8 @@ class PollSchedule:
 
 
 def _notable(before: PodLoad, after: PodLoad) -> bool:
-    if (before.capacity, before.draining, before.backend) != (after.capacity, after.draining, after.backend):
+    if (before.capacity, before.draining) != (after.capacity, after.draining):
+        return True
+    if (before.backend, before.closed) != (after.backend, after.closed):
         return True
     return (before.live == 0) != (after.live == 0) or abs(before.live - after.live) > before.capacity * NOTABLE_SHARE

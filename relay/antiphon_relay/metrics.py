@@ -26,7 +26,8 @@ class RelayCollector(Collector):
             yield from flows(packets.relay, self.max_flows)
         if packets is not None and packets.cache is not None:
             yield from flow_cache(packets.cache, packets.relay.traffic())
-        yield from route_table(self.tables)
+        # As packets go by it, and not only as it was read: who moves routes waits for this figure.
+        yield from route_table(self.tables, 0 if packets is None else packets.relay.table_generation())
 
 
 def flows(relay: Relay, max_flows: int) -> Iterable[Metric]:
@@ -39,8 +40,7 @@ def flows(relay: Relay, max_flows: int) -> Iterable[Metric]:
     yield counter("flows_restored", "Flows taken from the flow cache.", traffic.flows_restored)
 
 
-def route_table(tables: TableSource) -> Iterable[Metric]:
-    generation = 0 if tables.current is None else tables.current.routes.generation
+def route_table(tables: TableSource, generation: int) -> Iterable[Metric]:
     yield gauge("route_table_generation", "Of the table in force; 0: none yet.", generation)
     yield gauge("route_table_age_seconds", "Since the table in force was taken.", tables.age_s)
     yield counter("route_tables_held", "Changes of the table that were not taken.", tables.refused)

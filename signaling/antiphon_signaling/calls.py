@@ -7,6 +7,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from antiphon_signaling.capacity import CapacityBook
 from antiphon_signaling.control_client import ControlClient, PodFaultyError, PodUnreachableError
@@ -14,15 +15,18 @@ from antiphon_signaling.errors import ErrorCode, Refusal, RefusedError, ended
 from antiphon_signaling.metrics import Metrics
 from antiphon_signaling.offer import Offer
 from antiphon_signaling.placement import Candidate, Outcome, candidates, exhausted, meaning, order, pool_for
-from antiphon_signaling.pod_answers import CallReport, Created
+from antiphon_signaling.pod_answers import CallReport, Created, PodRefusal
 from antiphon_signaling.routes import Routes, call_not_found
 from antiphon_wire import Block
-from antiphon_wire.control import EndReason
+from antiphon_wire.control import RESTART_INTERVAL_S, ControlErrorCode, EndReason
 
 logger = logging.getLogger(__name__)
 
 PLACEMENT_DEADLINE_S = 10.0
 """No further pod is tried after this long: the caller is better served by an answer that says when to come back."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -67,16 +71,30 @@ class Calls:
             raise RefusedError(ended(EndReason.TRANSCEIVER_LOST))
         return await self._asked(block, call_id, self._pods.call)
 
+    async def renegotiate(self, call_id: str, sdp: str) -> str:
+        """The answer to a later offer of a live call, which may restart ICE and change nothing else."""
+        block = self._routes.owner(call_id)
+        if block is None:
+            raise RefusedError(ended(EndReason.TRANSCEIVER_LOST))
+
+        async def ask(control: str, call_id: str) -> str | PodRefusal | CallReport | None:
+            return await self._pods.renegotiate(control, call_id, sdp)
+
+        answer: str | PodRefusal | CallReport = await self._asked(block, call_id, ask)
+        if isinstance(answer, CallReport):
+            raise RefusedError(ended(answer.reason or EndReason.INTERNAL_ERROR))
+        if isinstance(answer, PodRefusal):
+            raise RefusedError(_refused_later(block.pod, answer))
+        return answer
+
     async def hang_up(self, call_id: str) -> None:
         block = self._routes.owner(call_id)
         if block is not None:  # a call whose pod is gone has ended already
             await self._asked(block, call_id, self._pods.hang_up)
 
-    async def _asked(
-        self, block: Block, call_id: str, ask: Callable[[str, str], Awaitable[CallReport | None]]
-    ) -> CallReport:
+    async def _asked(self, block: Block, call_id: str, ask: Callable[[str, str], Awaitable[T | None]]) -> T:
         try:
-            report = await ask(block.control, call_id)
+            answer = await ask(block.control, call_id)
         except PodUnreachableError:
             if self._routes.owner(call_id) is None:  # the table learnt of it while we were asking
                 raise RefusedError(ended(EndReason.TRANSCEIVER_LOST)) from None
@@ -86,9 +104,12 @@ class Calls:
             raise RefusedError(Refusal(ErrorCode.TRANSCEIVER_FAILED, message, retry_after_s=1)) from None
         except PodFaultyError as error:
             raise RefusedError(_faulty(block.pod, error)) from None
-        if report is None:
-            raise RefusedError(call_not_found())
-        return report
+        if answer is None:
+            # A pod that was not asked for the call yet, or could not take it over.
+            raise RefusedError(_moving() if self._routes.has_moved(call_id) else call_not_found())
+        if isinstance(answer, CallReport) and answer.reason is EndReason.MOVED:
+            raise RefusedError(_moving())
+        return answer
 
     async def _try(self, candidate: Candidate, offer: Offer, pool: str, model: str) -> Created | Outcome:
         """One offer to one pod; raises when the fault is in the offer or behind every pod."""
@@ -129,6 +150,20 @@ def _passed_on(pool: str, pod: str, code: ErrorCode, message: str) -> Refusal:
     return Refusal(
         code, f"The voice agent behind pool {pool} does not answer. Is it running? Signaling's log has more."
     )
+
+
+def _refused_later(pod: str, refusal: PodRefusal) -> Refusal:
+    if refusal.code is ControlErrorCode.RESTART_TOO_SOON:
+        return Refusal(ErrorCode.RESTART_TOO_SOON, refusal.message, param="sdp", retry_after_s=RESTART_INTERVAL_S)
+    meant = meaning(refusal.code)
+    if isinstance(meant, ErrorCode):
+        return Refusal(meant, refusal.message, param="sdp")
+    message = f"The call's pod {pod} cannot answer the offer now ({refusal.code}). Retry in 1 s."
+    return Refusal(ErrorCode.TRANSCEIVER_FAILED, message, retry_after_s=1)
+
+
+def _moving() -> Refusal:
+    return Refusal(ErrorCode.CALL_MOVING, "The call is moving to another pod. Ask again in 1 s.", retry_after_s=1)
 
 
 def _faulty(pod: str, error: PodFaultyError) -> Refusal:

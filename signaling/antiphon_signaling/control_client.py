@@ -11,6 +11,7 @@ import aiohttp
 from antiphon_signaling import pod_answers
 from antiphon_signaling.offer import Offer
 from antiphon_signaling.pod_answers import CallReport, Created, PodAnswerError, PodRefusal
+from antiphon_wire.control import ControlErrorCode
 
 CONNECT_TIMEOUT_S = 0.5
 """Pods are one switch away; a longer wait only delays the try at the next pod."""
@@ -59,6 +60,20 @@ class ControlClient:
 
     async def call(self, control: str, call_id: str) -> CallReport | None:
         return await self._call("GET", control, call_id)
+
+    async def renegotiate(self, control: str, call_id: str, sdp: str) -> str | PodRefusal | CallReport | None:
+        """The answer to a later offer; a report: the call is over; None: the pod knows no such call."""
+        path = f"/v1/calls/{call_id}"
+        answer = await self._ask("PATCH", control, path, body={"offer": sdp}, within_s=ASK_TIMEOUT_S)
+        try:
+            if answer.status == 200:
+                return pod_answers.later_answer(answer.body)
+            if answer.status == 410:
+                return pod_answers.call_report(answer.body)
+            refusal = pod_answers.refusal(answer.body)
+        except PodAnswerError as error:
+            raise PodFaultyError(f"HTTP {answer.status}, {error}") from None
+        return None if refusal.code is ControlErrorCode.CALL_UNKNOWN else refusal
 
     async def hang_up(self, control: str, call_id: str) -> CallReport | None:
         return await self._call("DELETE", control, call_id)

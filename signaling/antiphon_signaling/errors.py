@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     OFFER_WITHOUT_FINGERPRINT = "offer_without_fingerprint"
     OFFER_WITHOUT_ICE = "offer_without_ice"
     OFFER_WITHOUT_OPUS = "offer_without_opus"
+    OFFER_CHANGES_CALL = "offer_changes_call"
     SESSION_NOT_JSON = "session_not_json"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
     MODEL_NOT_FOUND = "model_not_found"
@@ -28,12 +29,14 @@ class ErrorCode(StrEnum):
     OFFER_TOO_SLOW = "offer_too_slow"
     OFFER_TOO_LARGE = "offer_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    RESTART_TOO_SOON = "restart_too_soon"
     SIGNALING_FAILED = "signaling_failed"
     BACKEND_UNREACHABLE = "backend_unreachable"
     TRANSCEIVER_FAILED = "transceiver_failed"
     NO_CAPACITY = "no_capacity"
     NO_TRANSCEIVER = "no_transceiver"
     DRAINING = "draining"
+    CALL_MOVING = "call_moving"
 
     @property
     def status(self) -> int:
@@ -90,14 +93,17 @@ _STATUS = {
     ErrorCode.PATH_NOT_FOUND: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
     ErrorCode.OFFER_TOO_SLOW: 408,
+    ErrorCode.OFFER_CHANGES_CALL: 409,
     ErrorCode.OFFER_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
+    ErrorCode.RESTART_TOO_SOON: 429,
     ErrorCode.SIGNALING_FAILED: 500,
     ErrorCode.BACKEND_UNREACHABLE: 502,
     ErrorCode.TRANSCEIVER_FAILED: 502,
     ErrorCode.NO_CAPACITY: 503,
     ErrorCode.NO_TRANSCEIVER: 503,
     ErrorCode.DRAINING: 503,
+    ErrorCode.CALL_MOVING: 503,
 }
 
 _END_SENTENCE = {
@@ -109,6 +115,8 @@ _END_SENTENCE = {
     EndReason.MAX_DURATION: "it reached the longest duration that this pool allows.",
     EndReason.BACKEND_LOST: "the voice agent's connection was lost.",
     EndReason.DRAIN_DEADLINE: "its pod was replaced and the drain deadline was reached.",
+    EndReason.OVERLOAD: "its pod was overloaded, and the newest calls were ended. Start a new call.",
     EndReason.TRANSCEIVER_LOST: "its pod was lost. Start a new call.",
+    EndReason.MOVED: "it goes on at another pod.",
     EndReason.INTERNAL_ERROR: "an error inside the transceiver ended it.",
 }

@@ -38,6 +38,14 @@ def largest_body(media_type: str) -> int:
     raise RefusedError(Refusal(ErrorCode.UNSUPPORTED_MEDIA_TYPE, message))
 
 
+def largest_later_body(media_type: str) -> int:
+    """The same for a live call's later offer, which is SDP alone."""
+    if media_type == "application/sdp":
+        return MAX_SDP_BYTES
+    message = f"Content-Type is {media_type[:80] or 'missing'}. Send the whole offer with Content-Type application/sdp."
+    raise RefusedError(Refusal(ErrorCode.UNSUPPORTED_MEDIA_TYPE, message))
+
+
 def not_utf8() -> RefusedError:
     message = "The Content-Type names a charset other than UTF-8. SDP and JSON are UTF-8: leave the charset out."
     return RefusedError(Refusal(ErrorCode.UNSUPPORTED_MEDIA_TYPE, message))
@@ -58,10 +66,10 @@ def offer_of(sdp: bytes, session: bytes | None, *, model: str | None) -> Offer:
     named = None if document is None else document.get("model")
     if named is not None and not isinstance(named, str):
         raise _session_not_json("its `model` is not a string")
-    return Offer(_sdp(sdp), named or model or None, document)
+    return Offer(sdp_of(sdp), named or model or None, document)
 
 
-def _sdp(body: bytes) -> str:
+def sdp_of(body: bytes) -> str:
     # RFC 8866 section 5: a description starts with its version line, and is UTF-8.
     if not body.startswith(b"v=0"):
         raise not_sdp(f"starts with {body[:1].decode('ascii', 'replace')!r}" if body else "is empty")

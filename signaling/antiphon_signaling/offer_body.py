@@ -13,26 +13,47 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from antiphon_signaling.errors import ErrorCode, Refusal, RefusedError
-from antiphon_signaling.offer import Offer, largest_body, not_sdp, not_utf8, offer_of, too_large
+from antiphon_signaling.offer import (
+    Offer,
+    largest_body,
+    largest_later_body,
+    not_sdp,
+    not_utf8,
+    offer_of,
+    sdp_of,
+    too_large,
+)
 
 LINGER_S = 1.0
 LINGER_BYTES = 1024 * 1024
 
 
 async def read_offer(request: Request, *, within_s: float) -> Offer:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    limit = largest_body(media_type)
-    try:
-        async with asyncio.timeout(within_s):
-            body = await _bounded_body(request, limit)
-    except TimeoutError:
-        message = f"The body did not arrive within {within_s:g} s."
-        raise RefusedError(Refusal(ErrorCode.OFFER_TOO_SLOW, message)) from None
+    media_type = _media_type(request)
+    body = await _timely_body(request, largest_body(media_type), within_s)
     model = request.query_params.get("model")
     if media_type == "application/sdp":
         return offer_of(body, None, model=model)
     sdp, session = await _parts(request, body)
     return offer_of(sdp, session, model=model)
+
+
+async def read_later_offer(request: Request, *, within_s: float) -> str:
+    """The SDP of a live call's later offer."""
+    return sdp_of(await _timely_body(request, largest_later_body(_media_type(request)), within_s))
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _timely_body(request: Request, limit: int, within_s: float) -> bytes:
+    try:
+        async with asyncio.timeout(within_s):
+            return await _bounded_body(request, limit)
+    except TimeoutError:
+        message = f"The body did not arrive within {within_s:g} s."
+        raise RefusedError(Refusal(ErrorCode.OFFER_TOO_SLOW, message)) from None
 
 
 async def _bounded_body(request: Request, limit: int) -> bytes:

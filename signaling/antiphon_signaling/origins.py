@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 EXPOSED_HEADERS = "Location, Server-Timing, x-request-id, Retry-After"
-ALLOWED_METHODS = "GET, POST"
+ALLOWED_METHODS = "GET, POST, PATCH"
 PREFLIGHT_MAX_AGE_S = 7200
 """Chromium remembers a preflight no longer than this; without it a call costs a second round trip."""
 

@@ -113,6 +113,7 @@ _MEANING: Mapping[ControlErrorCode, Outcome | ErrorCode] = {
     ControlErrorCode.OFFER_WITHOUT_FINGERPRINT: ErrorCode.OFFER_WITHOUT_FINGERPRINT,
     ControlErrorCode.OFFER_WITHOUT_ICE: ErrorCode.OFFER_WITHOUT_ICE,
     ControlErrorCode.OFFER_WITHOUT_OPUS: ErrorCode.OFFER_WITHOUT_OPUS,
+    ControlErrorCode.OFFER_CHANGES_CALL: ErrorCode.OFFER_CHANGES_CALL,
     ControlErrorCode.BACKEND_UNREACHABLE: ErrorCode.BACKEND_UNREACHABLE,
     ControlErrorCode.NO_CAPACITY: Outcome.FULL,
     ControlErrorCode.DRAINING: Outcome.DRAINING,
@@ -120,5 +121,7 @@ _MEANING: Mapping[ControlErrorCode, Outcome | ErrorCode] = {
     ControlErrorCode.REQUEST_MALFORMED: Outcome.FAULTY,
     ControlErrorCode.UNAUTHORIZED: Outcome.FAULTY,
     ControlErrorCode.CALL_UNKNOWN: Outcome.FAULTY,
+    ControlErrorCode.RESTART_TOO_SOON: Outcome.FAULTY,
+    ControlErrorCode.REGISTRY_UNAVAILABLE: Outcome.FAULTY,
     ControlErrorCode.INTERNAL_ERROR: Outcome.FAULTY,
 }

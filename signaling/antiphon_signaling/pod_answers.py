@@ -54,6 +54,11 @@ def created(body: bytes) -> Created:
     )
 
 
+def later_answer(body: bytes) -> str:
+    """The SDP that answers a later offer of a live call."""
+    return _Fields.of(body).text("answer")
+
+
 def refusal(body: bytes) -> PodRefusal:
     error = _Fields.of(body).fields("error")
     try:

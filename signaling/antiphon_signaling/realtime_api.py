@@ -11,10 +11,12 @@ from starlette.responses import JSONResponse, Response
 from antiphon_signaling.calls import Calls, Placed
 from antiphon_signaling.errors import RefusedError, ended
 from antiphon_signaling.metrics import Metrics
-from antiphon_signaling.offer_body import read_offer
+from antiphon_signaling.offer_body import read_later_offer, read_offer
 from antiphon_signaling.pod_answers import CallReport
 
 logger = logging.getLogger(__name__)
+
+_NO_STORE = {"cache-control": "no-store"}
 
 
 def realtime_router(calls: Calls, metrics: Metrics, *, offer_timeout_s: float) -> APIRouter:
@@ -30,19 +32,24 @@ def realtime_router(calls: Calls, metrics: Metrics, *, offer_timeout_s: float) -
         total_s = clock() - started
         metrics.created(placed.pool, total_s)
         _log_created(request, placed, total_s)
-        headers = {
-            "location": f"/v1/realtime/calls/{placed.created.call_id}",
-            "server-timing": _server_timing(placed, read_s, total_s),
-            "cache-control": "no-store",
-        }
+        timing = _server_timing(placed, read_s, total_s)
+        headers = {"location": f"/v1/realtime/calls/{placed.created.call_id}", "server-timing": timing, **_NO_STORE}
         return Response(placed.created.answer, 201, headers, "application/sdp")
 
-    @router.get("/{call_id}")
+    # One route for both methods: a 405 lists those of one route.
+    @router.api_route("/{call_id}", methods=["GET", "PATCH"])
+    async def call(request: Request, call_id: str) -> Response:
+        return await (renegotiate(request, call_id) if request.method == "PATCH" else state(call_id))
+
     async def state(call_id: str) -> Response:
         report = await calls.report(call_id)
         if report.reason is not None:
             raise RefusedError(ended(report.reason))
-        return JSONResponse(_live_call(call_id, report), headers={"cache-control": "no-store"})
+        return JSONResponse(_live_call(call_id, report), headers=_NO_STORE)
+
+    async def renegotiate(request: Request, call_id: str) -> Response:
+        answer = await calls.renegotiate(call_id, await read_later_offer(request, within_s=offer_timeout_s))
+        return Response(answer, 200, _NO_STORE, "application/sdp")
 
     @router.post("/{call_id}/hangup")
     async def hang_up(call_id: str) -> Response:

@@ -48,9 +48,14 @@ class Routes:
         return current.routes
 
     def owner(self, call_id: str) -> Block | None:
-        """The block that serves the call; None: the id is authentic, and its pod is gone."""
-        block = self.table.block_of(self._opened(call_id).route)
+        """The block of the pod that serves the call; None: the id is authentic, and its pod is gone."""
+        block = self.table.server_of(self._opened(call_id).route)
         return None if block is None or block.state is BlockState.LOST else block
+
+    def has_moved(self, call_id: str) -> bool:
+        """Whether the pod that serves the call is another than the one that answered its offer."""
+        route = self._opened(call_id).route
+        return self.table.server_of(route) is not self.table.block_of(route)
 
     async def watch(self) -> None:
         """Never ends."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest_asyncio
 import yaml
 
 import product
+from antiphon_wire import KeyRing
 from chart import CHART, NAMESPACE, ROOT
 from installed_operator import installed_operator
 from product import Product
@@ -107,10 +109,12 @@ async def prometheus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
     folder: Path = tmp_path_factory.mktemp("prometheus")
     async with AsyncExitStack() as stack:
         operator, cluster = await stack.enter_async_context(operated(folder))
-        redis = await stack.enter_async_context(redis_server())
-        running = await stack.enter_async_context(
-            product.running(folder / "state", ["--redis", redis.url, "--transceivers", "1"])
-        )
+        redis, registry = [await stack.enter_async_context(redis_server()) for _ in range(2)]
+        options = ["--redis", redis.url, "--transceivers", "1"]
+        export_keys = folder / "export-keys.json"
+        export_keys.write_text(KeyRing.generate_json(int(time.time())))
+        exports = {"ANTIPHON_EXPORT_URL": registry.url, "ANTIPHON_EXPORT_KEYS_FILE": str(export_keys)}
+        running = await stack.enter_async_context(product.running(folder / "state", options, exports))
         scraped = [*targets(running), operator]
         server = await stack.enter_async_context(scraping(folder, scraped, ALERT_FILES))
         ended = "sum(antiphon_transceiver_calls_ended_total)"

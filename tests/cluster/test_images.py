@@ -17,7 +17,7 @@ tools = [name for name in ("cc", "gcc", "cargo", "uv", "make") if shutil.which(n
 who = {"user": os.getuid(), "name": os.environ["USER"]}
 print(json.dumps({**who, "ours": sorted(ours), "tools": tools, "av": "av" in names}))
 """
-WITH_GPL_LIBRARIES = ("transceiver", "cli")
+WITH_GPL_LIBRARIES = ("cli",)
 """PyAV holds x264 and x265: docs/decisions/0008-what-the-images-hold.md."""
 # The restricted Pod Security profile, and a root file system that cannot be written.
 SECURITY = {

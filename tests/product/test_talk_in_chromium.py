@@ -1,16 +1,31 @@
 """The whole path with a real browser: page → one UDP port → relay → transceiver → WebSocket → agent, and back."""
 
 import asyncio
+import os
+import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from playwright.async_api import expect
 
-from browser import Caller, caller
+from browser import RECORD, Caller, Stats, caller
 from product import Product, running
 from voices import NAMES, RATE, likeness, voice
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+RESTART = """async location => {
+  const pc = window.antiphon.pc;
+  pc.restartIce();
+  await pc.setLocalDescription(await pc.createOffer());
+  const headers = {'content-type': 'application/sdp'};
+  const response = await fetch(location, {method: 'PATCH', headers, body: pc.localDescription.sdp});
+  const sdp = await response.text();
+  if (response.ok) await pc.setRemoteDescription({type: 'answer', sdp});
+  return [response.status, sdp];
+}"""
 
 
 async def hears_itself(person: Caller, name: str, timeout_s: float = 40) -> dict[str, float]:
@@ -63,6 +78,70 @@ async def test_a_browser_that_tries_dtls_inside_stun_connects_too(tmp_path: Path
         await person.talk()
         await person.connected()
         assert_own_voice(await hears_itself(person, "river"), "river")
+
+
+async def test_a_call_whose_ice_restarts_stays_on_its_pod_and_goes_on(tmp_path: Path) -> None:
+    async with running(tmp_path) as product, caller(product.url, voice("river").path) as person:
+        async with person.page.expect_response(lambda response: response.status == 201) as created:
+            await person.talk()
+        location = (await (await created.value).all_headers())["location"]
+        await person.connected()
+        assert_own_voice(await hears_itself(person, "river"), "river")
+        before = await person.stats()
+
+        status, answer = await person.page.evaluate(RESTART, location)
+        assert status == 200, answer
+        ticket = answer.split("a=ice-ufrag:")[1].split()[0]
+        await person.until(lambda stats: ufrags_in_use(stats)[1] == ticket and stats.connection == "connected", 15)
+        after = await person.stats()
+        assert ufrags_in_use(before)[0] != ufrags_in_use(after)[0]
+        assert ufrags_in_use(before)[1] != ticket
+        (transport,) = after.of("transport")
+        assert (transport["dtlsState"], transport["dtlsRole"]) == ("connected", before.of("transport")[0]["dtlsRole"])
+        assert transport["localCertificateId"] == before.of("transport")[0]["localCertificateId"]
+        assert [row["state"] for row in after.of("data-channel")] == ["open"]
+        assert await restarts(product) == 1
+
+        await person.page.evaluate(RECORD)
+        assert_own_voice(await hears_itself(person, "river"), "river")
+        assert (await person.stats()).inbound["ssrc"] == before.inbound["ssrc"]
+
+
+async def test_a_connection_that_is_lost_comes_back_by_another_way_and_the_page_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path) as product, caller(product.url, voice("river").path) as person:
+        await person.talk()
+        await person.connected()
+        before = await person.stats()
+        relay = product.pid("relay")
+        os.kill(relay, signal.SIGSTOP)
+        try:
+            status = person.page.get_by_role("status")
+            await expect(status).to_contain_text("looking for another way, try 1 of 6", timeout=30_000)
+            await expect(status).to_contain_text("try 2 of 6", timeout=10_000)
+        finally:
+            os.kill(relay, signal.SIGCONT)
+        after = await person.until(lambda stats: stats.connection == "connected", 20)
+        await expect(person.page.locator("body")).to_have_attribute("data-phase", "live")
+        assert await person.state() != "reconnecting"
+        assert ufrags_in_use(before)[1] != ufrags_in_use(after)[1]
+        assert [row["state"] for row in after.of("data-channel")] == ["open"]
+        assert await restarts(product) >= 1
+        await person.page.evaluate(RECORD)
+        assert_own_voice(await hears_itself(person, "river"), "river")
+
+
+async def restarts(product: Product) -> float:
+    """How many calls came back with the credentials of their restart, at all transceivers."""
+    return await product.metric("t", 'antiphon_transceiver_endpoint_events_total{kind="ice_restarts"}')
+
+
+def ufrags_in_use(stats: Stats) -> tuple[str, str]:
+    """Of the pair that media take: the browser's and ours."""
+    rows = {row["id"]: row for row in stats.rows}
+    (transport,) = stats.of("transport")
+    pair = rows[transport["selectedCandidatePairId"]]
+    local, remote = rows[pair["localCandidateId"]], rows[pair["remoteCandidateId"]]
+    return str(local["usernameFragment"]), str(remote["usernameFragment"])
 
 
 def vip_of(product: Product) -> str:

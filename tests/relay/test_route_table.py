@@ -6,20 +6,22 @@ from pathlib import Path
 from relay_client import RTP, connected
 from relay_pod import Pod
 from relay_pod import pod as open_pod
-from relay_site import RelaySite, eventually
+from relay_site import RelaySite
 
 
-async def test_a_moved_route_takes_its_flows_along_and_the_old_owner_may_still_answer(
-    site: RelaySite, pod: Pod
-) -> None:
-    async with site.relay() as relay, connected(site, pod) as caller, open_pod(pod.route) as successor:
-        successor.checked.add(caller.address)
-        site.publish(hops={pod.route: successor.address})
-        await relay.metric_reaches("route_table_generation", 2)
-        await caller.echoes(RTP + b"by the new owner")
-        assert successor.received_from(caller.address) == 1
-        pod.send(pod.received[0], b"on its way", ("127.0.0.1", site.hop_port))
-        await eventually(lambda: b"on its way" in caller.received, "the old owner's packet arrives")
+async def test_a_moved_route_takes_its_live_flows_along_and_its_old_owner_is_not_heard_any_more(tmp_path: Path) -> None:
+    async with open_pod(8) as pod, open_pod(16) as heir:
+        site = RelaySite(tmp_path, [pod, heir])
+        async with site.relay() as relay, connected(site, pod) as caller:
+            heir.checked.add(caller.address)
+            site.publish(states={pod.route: "Lost"}, moved={pod.route: heir.address})
+            await relay.metric_reaches("route_table_generation", 2)
+            before = pod.received_from(caller.address)
+            await caller.echoes(RTP + b"by the new owner")
+            assert (pod.received_from(caller.address), heir.received_from(caller.address)) == (before, 1)
+            pod.send(pod.received[0], b"of one that does not know", ("127.0.0.1", site.hop_port))
+            await relay.dropped("hop_wrong_owner", 1)
+            assert b"of one that does not know" not in caller.received
 
 
 async def test_a_lost_route_drops_its_packets_and_says_so(site: RelaySite, pod: Pod) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 from antiphon_signaling.errors import ended
@@ -47,7 +48,7 @@ async def test_hanging_up_ends_the_call_and_doing_it_again_is_fine(tmp_path: Pat
         assert (gone.status_code, gone.json()["error"]["code"]) == (410, "hangup")
 
 
-@pytest.mark.parametrize("reason", list(EndReason))
+@pytest.mark.parametrize("reason", [reason for reason in EndReason if reason is not EndReason.MOVED])
 async def test_an_ended_call_is_gone_with_its_reason(tmp_path: Path, reason: EndReason) -> None:
     async with site(tmp_path, 60) as here:
         location = await new_call(here)
@@ -67,6 +68,40 @@ async def test_a_call_whose_pod_is_gone_says_transceiver_lost(tmp_path: Path, st
         gone = await here.http.get(location)
         assert (gone.status_code, gone.json()["error"]["code"]) == (410, "transceiver_lost")
         assert (await here.http.post(f"{location}/hangup")).status_code == 200
+
+
+async def test_a_call_that_moves_is_asked_for_at_its_new_pod(tmp_path: Path) -> None:
+    async with site(tmp_path, 60, 60) as here:
+        location = await new_call(here)
+        call_id = location.rsplit("/", 1)[1]
+        old = owner(here, location)
+        heir = next(pod for pod in here.pods if pod is not old)
+        old.end(call_id, "moved")
+        for ask in (here.http.get(location), here.http.post(f"{location}/hangup")):
+            assert says_moving(await ask)
+        await here.publish({old.name: "Lost", heir.name: "Active"}, moved={old.name: heir.name})
+        assert says_moving(await here.http.get(location)), "the heir does not have it yet"
+        assert says_moving(await here.http.patch(location, content=OFFER, headers=SDP))
+        heir.live.add(call_id)
+        assert (await here.http.get(location)).json()["pod"] == heir.name
+        assert (await here.http.patch(location, content=OFFER, headers=SDP)).status_code == 200
+        assert (await here.http.post(f"{location}/hangup")).status_code == 200
+        assert heir.ended == {call_id: "hangup"}
+
+
+async def test_a_call_that_moved_is_lost_with_the_pod_that_it_moved_to(tmp_path: Path) -> None:
+    async with site(tmp_path, 60, 60) as here:
+        location = await new_call(here)
+        old = owner(here, location)
+        heir = next(pod for pod in here.pods if pod is not old)
+        await here.publish({old.name: "Active", heir.name: "Lost"}, moved={old.name: heir.name})
+        gone = await here.http.get(location)
+        assert (gone.status_code, gone.json()["error"]["code"]) == (410, "transceiver_lost")
+
+
+def says_moving(answer: httpx.Response) -> bool:
+    told = (answer.status_code, answer.json()["error"]["code"], answer.headers["retry-after"])
+    return told == (503, "call_moving", "1")
 
 
 async def test_a_call_of_a_draining_pod_goes_on(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ async def test_every_refusal_has_openais_shape_and_a_request_id(
     ("request_line", "allow"),
     [
         (("GET", CALLS), "POST"),
-        (("DELETE", f"{CALLS}/rtc_x"), "GET, HEAD"),
+        (("DELETE", f"{CALLS}/rtc_x"), "GET, HEAD, PATCH"),
         (("GET", f"{CALLS}/rtc_x/hangup"), "POST"),
         (("PUT", "/page/config.json"), "GET, HEAD"),
     ],

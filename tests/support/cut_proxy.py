@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 
 @dataclass
@@ -36,6 +37,10 @@ class CutProxy:
     def thaw(self) -> None:
         self._flow.set()
 
+    def loses(self, _data: bytes) -> bool:
+        """Whether the connection breaks in place of passing this on."""
+        return False
+
     async def ended(self) -> None:
         """Returns when nothing is open any more."""
         while self._connections:
@@ -63,14 +68,25 @@ class CutProxy:
         with suppress(ConnectionError):
             while data := await reader.read(1 << 16):
                 await self._flow.wait()
+                if self.loses(data):
+                    writer.transport.abort()
+                    return
                 writer.write(data)
                 await writer.drain()
         writer.close()
 
 
+P = TypeVar("P", bound=CutProxy)
+
+
 @asynccontextmanager
 async def cut_proxy(target: int) -> AsyncIterator[CutProxy]:
-    proxy = CutProxy(target)
+    async with admitting(CutProxy(target)) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def admitting(proxy: P) -> AsyncIterator[P]:
     proxy.thaw()
     await proxy.admit()
     try:

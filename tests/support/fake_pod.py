@@ -45,6 +45,7 @@ class FakePod:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     """Offers wait for it: cleared, the pod is slow."""
     offers: list[dict[str, Any]] = field(default_factory=list)
+    later_offers: list[dict[str, Any]] = field(default_factory=list)
     connections: set[object] = field(default_factory=set)
     ended: dict[str, str] = field(default_factory=dict)
     live: set[str] = field(default_factory=set)
@@ -86,6 +87,18 @@ class FakePod:
 
     async def answer(self, offer: str, minted: Minted) -> str:
         return answer_to(offer, minted.ufrag, minted.password, self.vip)
+
+    async def renegotiate(self, request: web.Request) -> web.Response:
+        self.later_offers.append(await request.json())
+        if self.failure is not None:
+            return web.Response(text=self.failure.body, status=self.failure.status, content_type="application/json")
+        call_id = request.match_info["id"]
+        if call_id not in self.live:
+            report = self._report(call_id)
+            report.set_status(410 if report.status == 200 else report.status)
+            return report
+        body = {"call_id": call_id, "answer": f"v=0\r\ns={call_id}\r\n", "route": self.first_route, "pod": self.name}
+        return web.json_response(body)
 
     async def show(self, request: web.Request) -> web.Response:
         return self._report(request.match_info["id"])
@@ -129,6 +142,7 @@ async def listening(pod: FakePod) -> AsyncIterator[FakePod]:
     app = web.Application(middlewares=[bearer])
     app.router.add_post("/v1/calls", pod.create)
     app.router.add_get("/v1/calls/{id}", pod.show)
+    app.router.add_patch("/v1/calls/{id}", pod.renegotiate)
     app.router.add_delete("/v1/calls/{id}", pod.delete)
     app.router.add_get("/v1/capacity", pod.capacity_now)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

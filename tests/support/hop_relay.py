@@ -15,7 +15,7 @@ PASSWORD = "a-password-of-22-chars"
 REMOTE_UFRAG = "caller"
 PATIENCE_S = 5.0
 
-Delivery = tuple[int, int, bytes, int]
+Delivery = tuple[int, int, bytes]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class Caller:
 
     host: str = "203.0.113.7"
     port: int = 40_000
+
+
+WITNESS = Caller("192.0.2.99", 9_999)
 
 
 @dataclass
@@ -51,10 +54,6 @@ class HopRelay:
     def returned(self) -> list[hop.Record]:
         """The records of the next datagram that came back."""
         return hop.unpack(self.udp.recv(65_536))
-
-    def nothing_returned(self) -> bool:
-        """To be asked only when the endpoint has counted what was sent to it: answers are sent right after."""
-        return not select.select([self.udp], [], [], 0.05)[0]
 
     def close(self) -> None:
         self.udp.close()
@@ -96,6 +95,16 @@ class HopSite:
         through = relay or self.relay
         through.forward(caller, check(use_candidate=use_candidate))
         return stun.parse(through.returned()[0].payload)
+
+    def has_returned_nothing(self, relay: HopRelay | None = None) -> bool:
+        """To be asked when the endpoint has counted what was sent to it: a call that is made for this asks now, and is
+        answered after whatever else was."""
+        witness = add_call(self.endpoint, "witness-ticket")
+        self.relay.forward(WITNESS, check(ufrag="witness-ticket"))
+        answered = [(answer.client_host, answer.client_port) for answer in self.relay.returned()]
+        self.endpoint.remove_call(witness)
+        rest = select.select([(relay or self.relay).udp], [], [], 0)[0]
+        return answered == [(WITNESS.host, WITNESS.port)] and not rest
 
     def close(self) -> None:
         self.endpoint.stop()
@@ -147,5 +156,5 @@ def rtcp() -> bytes:
     return bytes([0x80, 200, 0, 6]) + bytes(24)
 
 
-def dtls() -> bytes:
-    return bytes([22, 0xFE, 0xFD]) + bytes(30)
+def dtls(sequence: int = 0) -> bytes:
+    return bytes([22, 0xFE, 0xFD]) + sequence.to_bytes(8) + bytes(22)

@@ -1,33 +1,33 @@
-"""Two real media sessions, joined by a network and a clock that the test moves."""
+"""Two calls of one media engine that talk to each other, over real UDP, through a relay that is the test's."""
 
 from __future__ import annotations
 
 import math
+import select
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
-from antiphon_transceiver.media import AudioParameters, MediaSession, Pacer, SrtpKeys, SrtpProfile
-from antiphon_transceiver.media.pacer import TICK_S
+from antiphon_transceiver.audio_offer import AudioCoding, AudioOffer, Direction
+from antiphon_transceiver.media import (
+    AudioAgreement,
+    EngineStatistics,
+    MediaEngine,
+    MediaSession,
+    MediaSettings,
+    SrtpKeys,
+    SrtpProfile,
+)
+from antiphon_transceiver.opus_parameters import OpusParameters
+from hop_relay import Caller, HopSite, add_call, check, open_site
 
 SAMPLE_RATE = 24_000
 FRAME_BYTES = SAMPLE_RATE // 50 * 2
+PATIENCE_S = 20.0
 
-
-def never() -> None:
-    """Takes what a session says when it cannot go on."""
-    raise AssertionError("a media session failed")
-
-
-class Clock:
-    """Starts at a time that is no round number: nothing may rely on zero."""
-
-    def __init__(self) -> None:
-        self.now = 1234.567
-
-    def __call__(self) -> float:
-        return self.now
+LEFT, RIGHT = Caller(port=41_001), Caller(port=41_002)
 
 
 def key_pair(profile: SrtpProfile = SrtpProfile.AES128_CM_SHA1_80) -> tuple[SrtpKeys, SrtpKeys]:
@@ -49,70 +49,105 @@ def is_rtcp(datagram: bytes) -> bool:
     return 192 <= datagram[1] <= 223
 
 
+def voice(coding: AudioCoding = AudioCoding.OPUS, **more: int | bool | OpusParameters) -> AudioOffer:
+    """What a client offers that says little."""
+    payload_type = {AudioCoding.OPUS: 111, AudioCoding.PCMU: 0, AudioCoding.PCMA: 8}[coding]
+    return AudioOffer(coding, payload_type, Direction.SENDRECV, rtcp_mux=True, **more)  # type: ignore[arg-type] # the caller names fields
+
+
 @dataclass
 class Side:
     session: MediaSession
-    sent: list[bytes]
+    handle: int
     heard: bytearray = field(default_factory=bytearray)
+    chunk_bytes: list[int] = field(default_factory=list)
+    marks: int = 0
+    """That came back."""
+    passed: int = 0
+    """RTP packets that it was sent."""
 
-    def receive(self, datagram: bytes) -> bool:
-        return self.session.receive_rtcp(datagram) if is_rtcp(datagram) else self.session.receive_rtp(datagram)
+    def has_taken_all(self) -> bool:
+        figures = self.session.statistics()
+        return figures.packets_received + figures.replayed >= self.passed
 
 
 class MediaPair:
-    """`left` and `right`; what either sends arrives `delay_ticks` later, unless `passes` says that it is lost."""
+    """`left` and `right`; what either sends reaches the other, but RTP packets only where `passes` lets them."""
 
     def __init__(
         self,
+        offer: AudioOffer | None = None,
+        settings: MediaSettings | None = None,
         *,
-        profile: SrtpProfile = SrtpProfile.AES128_CM_SHA1_80,
-        delay_ticks: int = 0,
         passes: Callable[[int], bool] = lambda number: True,
     ) -> None:
-        self.clock = Clock()
-        self.pacer = Pacer(self.clock, unix_clock=lambda: 1_800_000_000.0)
-        self.pacer.turn()
-        self._delay_ticks = delay_ticks
+        settings = settings or MediaSettings(workers=1)
+        self.site: HopSite = open_site()
+        self.engine = MediaEngine(self.site.endpoint, workers=settings.workers, chunk_ms=settings.chunk_ms)
+        self.engine.start()
         self._passes = passes
-        self._datagrams = count()
-        self._wire: list[tuple[int, Side, bytes]] = []
-        self._ticks = 0
-        self.left, self.right = self._side(ssrc=0x1111), self._side(ssrc=0x2222)
-        left_keys, right_keys = key_pair(profile)
-        self.left.session.start(left_keys)
-        self.right.session.start(right_keys)
+        self._packets = count()
+        agreement = AudioAgreement.of(offer or voice(), settings)
+        right = add_call(self.site.endpoint, "right-ticket")
+        self.left = Side(MediaSession.open(self.engine, self.site.handle, agreement, ssrc=0x1111), self.site.handle)
+        self.right = Side(MediaSession.open(self.engine, right, agreement, ssrc=0x2222), right)
+        self.site.check(LEFT)
+        self.site.relay.forward(RIGHT, check(ufrag="right-ticket"))
+        self.site.relay.returned()
 
-    def run(self, seconds: float) -> None:
-        for _ in range(round(seconds / TICK_S)):
-            self.clock.now += TICK_S
-            self._ticks += 1
-            self._collect()
-            self._deliver()
-            self.pacer.turn()
-            self._collect()
-            self._deliver()
+    def start(self, profile: SrtpProfile = SrtpProfile.AES128_CM_SHA1_80, *, rtt_s: float | None = None) -> None:
+        left, right = key_pair(profile)
+        self.left.session.start(left, rtt_s=rtt_s)
+        self.right.session.start(right, rtt_s=rtt_s)
 
-    def _side(self, *, ssrc: int) -> Side:
-        sent: list[bytes] = []
-        heard = bytearray()
-        session = MediaSession(
-            AudioParameters(payload_type=111, ssrc=ssrc),
-            send=sent.append,
-            on_pcm=heard.extend,
-            on_failure=never,
-            pacer=self.pacer,
-        )
-        return Side(session, sent, heard)
+    def pump(self, within_s: float) -> None:
+        """Carries what is there, or comes first in that time."""
+        relay, engine, endpoint = self.site.relay.udp.fileno(), self.engine.fileno(), self.site.endpoint.fileno()
+        readable, _, _ = select.select([relay, engine, endpoint], [], [], within_s)
+        if relay in readable:
+            self._carry()
+        if engine in readable:
+            for handle, pcm in self.engine.receive():
+                side = self.left if handle == self.left.handle else self.right
+                side.heard += pcm
+                side.marks += not pcm
+                if pcm:
+                    side.chunk_bytes.append(len(pcm))
+        if endpoint in readable:
+            self.site.endpoint.receive()
 
-    def _collect(self) -> None:
-        for source, target in ((self.left, self.right), (self.right, self.left)):
-            for datagram in source.sent:
-                if is_rtcp(datagram) or self._passes(next(self._datagrams)):
-                    self._wire.append((self._ticks + self._delay_ticks, target, datagram))
-            source.sent.clear()
+    def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline, (self.left.session.statistics(), self.right.session.statistics())
+            self.pump(0.02)
 
-    def _deliver(self) -> None:
-        due = [entry for entry in self._wire if entry[0] <= self._ticks]
-        self._wire = [entry for entry in self._wire if entry[0] > self._ticks]
-        for _, target, datagram in due:
-            target.receive(datagram)
+    def until_said(self) -> None:
+        """Until nothing waits any more, and the last of it is heard. Of sides that are not stopped."""
+        sides = (self.left, self.right)
+        self.until(lambda: not any(side.session.statistics().queued_ms for side in sides))
+        # What follows sound is a few frames long; in ten of either's times for a frame it has gone.
+        slots = self.statistics().slots + 20
+        self.until(lambda: self.statistics().slots >= slots)
+        self.until(lambda: all(side.has_taken_all() for side in sides))
+        # A mark comes back behind what was taken before it, and behind the gaps in that.
+        marks = [side.marks + 1 for side in sides]
+        for side in sides:
+            side.session.mark()
+        self.until(lambda: [side.marks for side in sides] == marks)
+
+    def statistics(self) -> EngineStatistics:
+        return EngineStatistics.of(self.engine.counters())
+
+    def close(self) -> None:
+        self.engine.stop()
+        self.site.close()
+
+    def _carry(self) -> None:
+        for record in self.site.relay.returned():
+            to_right = record.client_port == LEFT.port
+            if not is_rtcp(record.payload):
+                if not self._passes(next(self._packets)):
+                    continue
+                (self.right if to_right else self.left).passed += 1
+            self.site.relay.forward(RIGHT if to_right else LEFT, record.payload)

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,13 +73,17 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 
 @asynccontextmanager
-async def running(state: Path, options: Sequence[str] = ()) -> AsyncIterator[Product]:
-    """Starts the product and waits until it says where to talk; stops it politely afterwards."""
+async def running(
+    state: Path, options: Sequence[str] = (), variables: Mapping[str, str] | None = None
+) -> AsyncIterator[Product]:
+    """Starts the product and waits until it says where to talk; stops it politely afterwards. `variables`: of its
+    environment, besides ours."""
     http, udp = free_port(), free_port(socket.SOCK_DGRAM)
     command = [sys.executable, "-m", "antiphon_cli", "up", "--state-dir", str(state)]
     command += ["--http-port", str(http), "--port", str(udp), *options]
+    environment = {**os.environ, **(variables or {})}
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=dict(os.environ)
+        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=environment
     )
     product = Product(process, f"http://127.0.0.1:{http}", udp, state)
     reader = asyncio.create_task(follow(product))

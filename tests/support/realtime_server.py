@@ -30,12 +30,30 @@ class RecordedCall:
     played: list[tuple[str, bytes]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
+    played_live: list[bytes] = field(default_factory=list)
     flushes: int = 0
+    marks: int = 0
+    on_mark: Callable[[], object] = lambda: None
+    """What a call whose sound is all here does at once: `Backend.marked`."""
+    complete: list[str] = field(default_factory=list)
+    """Items of which no more comes."""
 
     def play(self, pcm: bytes, item_id: str) -> None:
         if self.full:
             raise PlayoutFull("no room")
         self.played.append((item_id, pcm))
+
+    def play_live(self, pcm: bytes) -> None:
+        if self.full:
+            raise PlayoutFull("no room")
+        self.played_live.append(pcm)
+
+    def mark(self) -> None:
+        self.marks += 1
+        self.on_mark()
+
+    def end_of_item(self, item_id: str) -> None:
+        self.complete.append(item_id)
 
     def flush(self) -> Playout:
         self.flushes += 1

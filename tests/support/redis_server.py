@@ -19,10 +19,9 @@ class RedisServer:
 
 
 @asynccontextmanager
-async def redis_server() -> AsyncIterator[RedisServer]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+async def redis_server(port: int | None = None) -> AsyncIterator[RedisServer]:
+    """`port`: where one was before, and is forgotten."""
+    port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
@@ -33,6 +32,12 @@ async def redis_server() -> AsyncIterator[RedisServer]:
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def accepts_connections(port: int) -> None:

@@ -104,7 +104,7 @@ class RelaySite:
     def address(self) -> tuple[str, int]:
         return ("127.0.0.1", self.port)
 
-    def publish(self, *, hops: dict[int, str] | None = None, states: dict[int, str] | None = None) -> None:
+    def publish(self, *, states: dict[int, str] | None = None, moved: dict[int, str] | None = None) -> None:
         """Writes the next generation of the table: every pod's block, with what is said to be different."""
         blocks = [
             {
@@ -112,8 +112,9 @@ class RelaySite:
                 "pod": f"t{pod.route}",
                 "pool": "agents",
                 "state": (states or {}).get(pod.route, "Active"),
-                "hop": (hops or {}).get(pod.route, pod.address),
+                "hop": pod.address,
                 "control": "127.0.0.1:7300",
+                "moved": [{"route": route, "hop": hop} for route, hop in (moved or {}).items() if route == pod.route],
             }
             for pod in self.pods
         ]

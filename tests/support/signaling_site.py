@@ -31,10 +31,19 @@ class Site:
     folder: Path
     generation: int = 1
 
-    async def publish(self, states: Mapping[str, str], *, pools: Sequence[Mapping[str, object]] | None = None) -> None:
-        """Replaces the route table and waits until it is in force; pods that `states` does not name are not in it."""
+    async def publish(
+        self,
+        states: Mapping[str, str],
+        *,
+        pools: Sequence[Mapping[str, object]] | None = None,
+        moved: Mapping[str, str] | None = None,
+    ) -> None:
+        """Replaces the route table and waits until it is in force; pods that `states` does not name are not in it.
+
+        `moved`: whose routes are served by whom.
+        """
         self.generation += 1
-        write_table(self.folder, self.generation, self.pods, states, pools)
+        write_table(self.folder, self.generation, self.pods, states, pools, moved or {})
         async with asyncio.timeout(5):
             while await self.metric("antiphon_signaling_table_generation") != self.generation:
                 continue
@@ -50,10 +59,14 @@ def write_table(
     pods: Sequence[FakePod],
     states: Mapping[str, str],
     pools: Sequence[Mapping[str, object]] | None = None,
+    moved: Mapping[str, str] | None = None,
 ) -> None:
+    hops = {p.name: f"127.0.0.1:{7200 + number}" for number, p in enumerate(pods)}
+    heirs = {name: hops[heir] for name, heir in (moved or {}).items()}
     blocks = [
         {"first": p.first_route, "pod": p.name, "pool": "agents", "state": states[p.name]}
-        | {"hop": "127.0.0.1:7200", "control": p.control}
+        | {"hop": hops[p.name], "control": p.control}
+        | {"moved": [{"route": p.first_route, "hop": heirs[p.name]}] if p.name in heirs else []}
         for p in pods
         if p.name in states
     ]

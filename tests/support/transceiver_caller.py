@@ -24,9 +24,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL
 
-from antiphon_transceiver._extension import OpusDecoder, OpusEncoder
 from antiphon_wire import stun
 from media_pair import FRAME_BYTES, SAMPLE_RATE, is_rtcp, tone
+from opus import OpusDecoder, OpusEncoder
 from transceiver_process import PATIENCE_S, Pod, Reply, next_moment
 from transceiver_relay import Host, Socket, open_socket
 
@@ -60,14 +60,14 @@ class Leg:
 
     def __init__(self, udp: Socket, vip: Host) -> None:
         self.incoming: asyncio.Queue[bytes] = asyncio.Queue()
-        self._udp = udp
+        self.udp = udp
         self._vip = vip
 
     async def _recv(self) -> bytes:
         return await self.incoming.get()
 
     async def _send(self, datagram: bytes) -> None:
-        self._udp.transport.sendto(datagram, self._vip)
+        self.udp.transport.sendto(datagram, self._vip)
 
 
 @dataclass
@@ -77,12 +77,16 @@ class Caller:
     setup: str = "actpass"
     fingerprint: str | None = None
     """In the offer, instead of the certificate's own."""
+    ufrag: str = UFRAG
+    password: str = PASSWORD
     udp: Socket = field(init=False)
     leg: Leg = field(init=False)
     dtls: RTCDtlsTransport = field(init=False)
     sctp: RTCSctpTransport = field(init=False)
     answer: SessionDescription = field(init=False)
     heard: bytearray = field(default_factory=bytearray)
+    sequences: list[int] = field(default_factory=list)
+    """Of the RTP packets that came."""
     rtcp_heard: list[bytes] = field(default_factory=list)
     checks_answered: int = 0
     _decoder: OpusDecoder = field(default_factory=lambda: OpusDecoder(SAMPLE_RATE))
@@ -96,8 +100,8 @@ class Caller:
     def offer(self) -> str:
         fingerprint = self.fingerprint or self.certificate.getFingerprints()[0].value
         transport = [
-            f"a=ice-ufrag:{UFRAG}",
-            f"a=ice-pwd:{PASSWORD}",
+            f"a=ice-ufrag:{self.ufrag}",
+            f"a=ice-pwd:{self.password}",
             f"a=fingerprint:sha-256 {fingerprint}",
             f"a=setup:{self.setup}",
         ]
@@ -106,15 +110,32 @@ class Caller:
         head = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0 1"]
         return "\r\n".join(head + audio + transport + data + transport) + "\r\n"
 
+    def restart(self) -> None:
+        """The next offer restarts ICE."""
+        self.ufrag, self.password = os.urandom(6).hex(), os.urandom(16).hex()
+
     def take(self, answer: str) -> None:
         self.answer = SessionDescription.parse(answer)
+
+    @property
+    def ticket(self) -> str:
+        """The ufrag of the last answer."""
+        ice = self.answer.media[0].ice
+        assert ice is not None
+        return str(ice.usernameFragment)
+
+    async def move(self) -> None:
+        """Another address, as after a change of the network."""
+        self.udp.transport.close()
+        self.udp = await open_socket(self._receive)
+        self.leg.udp = self.udp
 
     async def check(self) -> None:
         """Nominates the one candidate, with retransmissions."""
         answered, deadline = self.checks_answered, time.monotonic() + PATIENCE_S
         while self.checks_answered == answered:
             assert time.monotonic() < deadline, "no check was answered"
-            self.send(self._request())
+            self.send(self.request())
             await next_moment()
 
     async def secure(self) -> str:
@@ -159,13 +180,14 @@ class Caller:
         await self.dtls.stop()
         self.udp.transport.close()
 
-    def _request(self) -> bytes:
+    def request(self) -> bytes:
+        """A check of the one candidate of the last answer, which nominates it."""
         ice = self.answer.media[0].ice
         assert ice is not None
         assert ice.password is not None
         return stun.binding_request(
             transaction_id=os.urandom(12),
-            username=f"{ice.usernameFragment}:{UFRAG}",
+            username=f"{ice.usernameFragment}:{self.ufrag}",
             password=ice.password,
             priority=1,
             use_candidate=True,
@@ -182,6 +204,7 @@ class Caller:
         else:
             packet = self.dtls._rx_srtp.unprotect(datagram)
             assert packet[1] & 0x7F == PAYLOAD_TYPE
+            self.sequences.append(int.from_bytes(packet[2:4], "big"))
             self.heard += self._decoder.decode(packet[12:])
 
 

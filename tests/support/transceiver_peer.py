@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from av import AudioFrame, AudioResampler
 
 from media_pair import SAMPLE_RATE, tone
@@ -52,11 +52,17 @@ class PeerConnectionCall:
 
     @classmethod
     @asynccontextmanager
-    async def placed(cls, pod: Pod, hertz: float = 500.0) -> AsyncIterator["PeerConnectionCall"]:
+    async def placed(
+        cls, pod: Pod, hertz: float = 500.0, *, codec: str | None = None
+    ) -> AsyncIterator["PeerConnectionCall"]:
+        """`codec`: the MIME type of the only one that it offers."""
         pc = RTCPeerConnection()
         call = cls(pc, pc.createDataChannel("oai-events"), hertz)
         pc.on("track", call.tracks.put_nowait)
         pc.addTrack(Tone(hertz))
+        if codec is not None:
+            known = RTCRtpSender.getCapabilities("audio").codecs
+            pc.getTransceivers()[0].setCodecPreferences([one for one in known if one.mimeType == codec])
         try:
             await pc.setLocalDescription(await pc.createOffer())
             reply = await pod.ask("POST", "/v1/calls", {"offer": pc.localDescription.sdp})

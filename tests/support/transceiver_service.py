@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,10 +62,10 @@ async def service() -> AsyncIterator[Service]:
 
 
 @asynccontextmanager
-async def pod_with_service(folder: Path) -> AsyncIterator[tuple[Pod, Service]]:
+async def pod_with_service(folder: Path, more: Mapping[str, str] | None = None) -> AsyncIterator[tuple[Pod, Service]]:
     async with service() as backend:
         # A probe would be one conversation more.
         unprobed = {"ANTIPHON_BACKEND_PROBE_S": "0"}
         variables = {"ANTIPHON_BACKEND": "realtime", "ANTIPHON_BACKEND_URL": backend.url, **unprobed}
-        async with running_pod(folder, variables) as pod:
+        async with running_pod(folder, variables | dict(more or {})) as pod:
             yield pod, backend

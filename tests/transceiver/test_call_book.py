@@ -13,29 +13,9 @@ from antiphon_transceiver.call_book import MOST_REMEMBERED, REMEMBERED_S, CallBo
 from antiphon_transceiver.capacity import Capacity, Refusal
 from antiphon_transceiver.data_channel import ChannelCounters
 from antiphon_transceiver.media import MediaStatistics
+from antiphon_transceiver.overload import Sign
 from antiphon_transceiver.route_spread import RouteSpread
 from antiphon_wire.control import EndReason
-
-SILENCE = MediaStatistics(
-    packets_received=0,
-    bytes_received=0,
-    packets_sent=0,
-    bytes_sent=0,
-    lost=0,
-    late=0,
-    concealed_ms=0,
-    recovered_ms=0,
-    undecodable=0,
-    surplus_packets=0,
-    surplus_ms=0,
-    authentication_failures=0,
-    replayed=0,
-    refused=0,
-    jitter_ms=0.0,
-    rtt_ms=None,
-    remote_lost=0,
-    queued_ms=0,
-)
 
 
 @dataclass
@@ -50,7 +30,16 @@ class Entry:
     def record(self) -> CallRecord:
         reason = EndReason.HANGUP if self.state is CallState.ENDED else None
         return CallRecord(
-            self.call_id, 0, None, self.state, reason, 1.0, {}, SILENCE, ChannelCounters(), BackendStatistics()
+            self.call_id,
+            0,
+            None,
+            self.state,
+            reason,
+            1.0,
+            {},
+            MediaStatistics(),
+            ChannelCounters(),
+            BackendStatistics(),
         )
 
 
@@ -103,11 +92,31 @@ def test_calls_come_and_go_and_a_new_one_gets_the_emptiest_route(arrivals: list[
         if arrives:
             before = Counter(taken)
             route = spread.take()
+            assert route is not None
             assert route in range(0x1000, 0x1008)
             assert before[route] == min(before[other] for other in range(0x1000, 0x1008))
             taken.append(route)
         elif taken:
             spread.give_back(taken.pop(0))
+
+
+def test_routes_that_go_to_another_pod_get_no_new_calls() -> None:
+    spread, all_routes = RouteSpread(8), frozenset(range(8, 16))
+    spread.withhold(frozenset((8, 9)))
+    assert {spread.take() for _ in range(12)} == set(range(10, 16))
+    spread.withhold(all_routes)
+    assert spread.take() is None
+    spread.allow(all_routes)
+    assert spread.take() in (8, 9)
+
+
+def test_a_call_that_comes_back_is_live_and_not_remembered() -> None:
+    book: CallBook[Entry] = CallBook()
+    entry = Entry(1)
+    book.add(entry)
+    close(book, entry, now=0.0)
+    book.add(entry)
+    assert len(book.records(now=1.0)) == 1
 
 
 def test_a_place_is_taken_at_the_offer_and_given_back_at_the_end() -> None:
@@ -126,3 +135,24 @@ def test_a_draining_pod_has_nothing_free_and_says_that_it_drains(live: int) -> N
     assert capacity.free == 0
     assert capacity.reserve() is Refusal.DRAINING
     assert capacity.live == live
+
+
+def test_a_closed_pod_has_nothing_free_and_says_that_it_is_full() -> None:
+    capacity = Capacity(limit=2, live=1, closed=Sign.LATE)
+    assert (capacity.free, capacity.reserve(), capacity.live) == (0, Refusal.NO_CAPACITY, 1)
+    capacity.closed = None
+    assert (capacity.free, capacity.reserve(), capacity.live) == (1, None, 2)
+
+
+@pytest.mark.parametrize(("most", "measured", "limit"), [(60, None, 60), (60, 80, 60), (60, 40, 40), (None, 40, 40)])
+def test_the_limit_is_the_smaller_of_what_is_allowed_and_what_is_possible(
+    most: int | None, measured: int | None, limit: int
+) -> None:
+    assert Capacity.of(most, measured) == Capacity(limit, measured)
+
+
+@pytest.mark.parametrize(
+    ("limit", "live", "many"), [(60, 8, True), (60, 7, False), (8, 2, True), (8, 1, False), (0, 2, True), (0, 1, False)]
+)
+def test_a_few_calls_are_not_what_takes_the_cpu(limit: int, live: int, many: bool) -> None:
+    assert Capacity(limit, live=live).has_many is many

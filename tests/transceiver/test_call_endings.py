@@ -106,7 +106,15 @@ async def test_an_idle_pod_stops_at_once(tmp_path: Path) -> None:
 
 
 def drained(live: int) -> dict[str, object]:
-    return {"pod": "t0", "capacity": 60, "live": live, "free": 0, "draining": True, "backend": "Reachable"}
+    return {
+        "pod": "t0",
+        "capacity": 60,
+        "live": live,
+        "free": 0,
+        "draining": True,
+        "closed": None,
+        "backend": "Reachable",
+    }
 
 
 def packet_types(compound: bytes) -> list[int]:

@@ -45,13 +45,58 @@ async def test_another_label_is_closed_and_the_events_channel_still_opens(tmp_pa
         assert orjson.loads(await events.next_message())["type"] == "session.created"
 
 
-async def test_what_the_backend_says_is_heard_and_what_the_caller_says_reaches_it(tmp_path: Path) -> None:
-    async with pod_with_service(tmp_path) as (pod, backend), connected(pod) as conversation:
+@pytest.mark.parametrize("chunk_ms", [20, 100])
+async def test_what_the_backend_says_is_heard_and_what_the_caller_says_reaches_it(
+    tmp_path: Path, chunk_ms: int
+) -> None:
+    chunks = {"ANTIPHON_AUDIO_CHUNK_MS": str(chunk_ms)}
+    async with pod_with_service(tmp_path, chunks) as (pod, backend), connected(pod) as conversation:
         await backend.say_aloud(tone(0.5, hertz=700))
         await conversation.caller.speak(0.6, hertz=440)
         assert loudest_hertz(bytes(conversation.caller.heard)) == pytest.approx(700, abs=10)
-        appended = await backend.next_of("input_audio_buffer.append")
-        assert len(base64.b64decode(str(appended["audio"]))) > 0
+        # A caller that stalls has its chunk cut short.
+        appended = [await backend.next_of("input_audio_buffer.append") for _ in range(5)]
+        assert max(len(base64.b64decode(str(event["audio"]))) for event in appended) == chunk_ms * 48
+
+
+async def test_what_the_caller_says_before_an_event_reaches_the_backend_before_it(tmp_path: Path) -> None:
+    chunks = {"ANTIPHON_AUDIO_CHUNK_MS": "100"}
+    async with pod_with_service(tmp_path, chunks) as (pod, backend), connected(pod) as conversation:
+        channel = await conversation.caller.open_channel()
+        await channel.next_message()
+        for turn in range(1, 6):
+            # A chunk, and 60 ms that wait for another one.
+            await conversation.caller.speak(0.16, hertz=440)
+            channel.channel.send('{"type":"input_audio_buffer.commit"}')
+            heard_bytes = 0
+            while (event := orjson.loads(await backend.received.get()))["type"] != "input_audio_buffer.commit":
+                heard_bytes += len(base64.b64decode(event["audio"]))
+            assert heard_bytes == 160 * 48, turn
+
+
+async def test_an_item_that_the_backend_ends_does_not_run_dry(tmp_path: Path) -> None:
+    async with pod_with_service(tmp_path) as (pod, backend), connected(pod) as conversation:
+        await backend.say_aloud(tone(0.51))
+        await backend.say({"type": "response.output_audio.done", "item_id": "i"})
+        # 26 frames, and 40 ms of silence behind them.
+        await pod.until_media(conversation.call_id, "packets_sent", 28)
+        assert (await pod.call(conversation.call_id))["stats"]["media"]["ran_dry"] == 0
+
+
+async def test_a_response_beyond_all_bounds_is_cut_and_the_client_is_told_once(tmp_path: Path) -> None:
+    async with pod_with_service(tmp_path) as (pod, backend), connected(pod) as conversation:
+        channel = await conversation.caller.open_channel()
+        assert orjson.loads(await channel.next_message())["type"] == "session.created"
+        for _ in range(32):
+            await backend.say_aloud(bytes(10 * 48_000))
+        await backend.say({"type": "response.done"})
+        error = orjson.loads(await channel.next_message())
+        done = orjson.loads(await channel.next_message())
+        assert (error["type"], error["error"]["code"]) == ("error", "playout_full")
+        assert "than a call may queue" in error["error"]["message"]
+        assert done["type"] == "response.done"
+        queued_ms = (await pod.call(conversation.call_id))["stats"]["media"]["queued_ms"]
+        assert 240_000 < queued_ms <= 300_000
 
 
 async def test_a_backend_that_goes_away_ends_the_call(tmp_path: Path) -> None:

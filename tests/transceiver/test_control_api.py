@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from transceiver_caller import connected, offered
 from transceiver_offers import CHROMIUM
-from transceiver_process import Pod, running_pod
+from transceiver_process import FIRST_ROUTE, Pod, Reply, running_pod
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -23,8 +23,11 @@ REQUESTS = [
     ("POST", "/v1/calls"),
     ("GET", "/v1/calls"),
     ("GET", "/v1/calls/rtc_x"),
+    ("PATCH", "/v1/calls/rtc_x"),
     ("DELETE", "/v1/calls/rtc_x"),
     ("GET", "/v1/capacity"),
+    ("POST", "/v1/handovers"),
+    ("POST", "/v1/takeovers"),
     ("POST", "/v1/drain"),
     ("GET", "/v1/nothing"),
 ]
@@ -45,7 +48,7 @@ async def test_without_the_token_nothing_is_said_or_done(pod: Pod, method: str, 
         (CHROMIUM.replace("m=audio", "m=video"), 400, "offer_without_audio"),
         (CHROMIUM.replace("a=fingerprint", "a=fingerpaint"), 400, "offer_without_fingerprint"),
         (CHROMIUM.replace("a=ice-ufrag", "a=ice-ufrog"), 400, "offer_without_ice"),
-        (CHROMIUM.replace("opus/48000", "opus/8000"), 400, "offer_without_opus"),
+        (CHROMIUM.replace("opus/48000", "opus/8000").replace(" 0 8 ", " "), 400, "offer_without_opus"),
         (CHROMIUM + "a=x:" + "y" * 65_536, 413, "offer_too_large"),
         ("v=0\r\n" * 120_000, 413, "offer_too_large"),
     ],
@@ -81,7 +84,15 @@ async def test_a_body_of_another_form_is_refused(pod: Pod, body: object) -> None
 async def test_a_full_pod_says_so_and_has_room_again_after_a_hangup(pod: Pod) -> None:
     async with offered(pod) as one, offered(pod), offered(pod) as refused:
         assert (refused.reply.status, refused.reply.code, refused.reply.body["free"]) == (503, "no_capacity", 0)
-        capacity = {"pod": "t0", "capacity": 2, "live": 2, "free": 0, "draining": False, "backend": "Reachable"}
+        capacity = {
+            "pod": "t0",
+            "capacity": 2,
+            "live": 2,
+            "free": 0,
+            "draining": False,
+            "closed": None,
+            "backend": "Reachable",
+        }
         assert (await pod.ask("GET", "/v1/capacity")).body == capacity
         await pod.ask("DELETE", f"/v1/calls/{one.call_id}")
         async with offered(pod) as welcome:
@@ -89,6 +100,19 @@ async def test_a_full_pod_says_so_and_has_room_again_after_a_hangup(pod: Pod) ->
             await pod.ask("DELETE", f"/v1/calls/{welcome.call_id}")
     for call in (await pod.ask("GET", "/v1/calls")).body["calls"]:
         await pod.ask("DELETE", f"/v1/calls/{call['call_id']}")
+
+
+async def test_a_session_may_ask_for_accuracy_and_for_nothing_that_there_is_not(pod: Pod) -> None:
+    async def asked(mode: str) -> Reply:
+        session = {"instructions": "Be brief.", "antiphon": {"uplink_mode": mode}}
+        return await pod.ask("POST", "/v1/calls", {"offer": CHROMIUM, "session": session})
+
+    refused = await asked("haste")
+    assert (refused.status, refused.code) == (400, "request_malformed")
+    for mode, formats in (("accuracy", "63 111"), ("speed", "111 63")):
+        taken = await asked(mode)
+        assert f" UDP/TLS/RTP/SAVPF {formats}\r\n" in taken.body["answer"]
+        await pod.ask("DELETE", f"/v1/calls/{taken.body['call_id']}")
 
 
 async def test_calls_are_listed_live_and_ended_and_an_unknown_one_is_not(pod: Pod) -> None:
@@ -123,9 +147,22 @@ async def test_health_and_metrics_need_no_token_and_name_nobody(pod: Pod) -> Non
     for sample in (
         "media_surplus_packets_total 0.0",
         "media_surplus_seconds_total 0.0",
+        "pacer_missed_ticks_total 0.0",
+        "pcm_dropped_seconds_total 0.0",
+        'call_mos_bucket{le="1.5",listener="client"} 0.0',
         "dtls_discarded_datagrams_total 0.0",
         'backend_state{state="Reachable"} 1.0',
         'backend_state{state="Unreachable"} 0.0',
         "route_table_generation 1.0",
     ):
         assert f"antiphon_transceiver_{sample}\n" in exposition
+
+
+async def test_a_pod_without_a_registry_neither_takes_calls_over_nor_hands_them_over(pod: Pod) -> None:
+    async with connected(pod) as conversation:
+        for path in ("/v1/takeovers", "/v1/handovers"):
+            refused = await pod.ask("POST", path, {"pod": "t1", "routes": [FIRST_ROUTE]})
+            assert (refused.status, refused.code) == (503, "registry_unavailable")
+        call = await pod.call(conversation.call_id)
+        assert (call["state"], call["taken_over_from"]) == ("connected", None)
+        assert "registry_up" not in (await pod.text("/metrics"))[1]

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from antiphon_transceiver.backends import CallRequest
 from antiphon_transceiver.backends.events import session_update
-from antiphon_transceiver.control_messages import NewCall, RequestError, parse_new_call
+from antiphon_transceiver.control_messages import (
+    NewCall,
+    RequestError,
+    TakeOverRequest,
+    parse_hand_over,
+    parse_new_call,
+    parse_take_over,
+)
+from antiphon_transceiver.media import UplinkMode
 
 
 def test_a_session_goes_on_as_it_came() -> None:
@@ -18,6 +26,58 @@ def test_a_session_goes_on_as_it_came() -> None:
 
 def test_model_and_session_may_be_absent_or_null() -> None:
     assert parse_new_call(b'{"offer": "v=0"}') == parse_new_call(b'{"offer": "v=0", "model": null, "session": null}')
+
+
+@pytest.mark.parametrize(
+    ("extension", "mode"),
+    [
+        (None, None),
+        ({}, None),
+        ({"uplink_mode": None}, None),
+        ({"uplink_mode": "accuracy"}, UplinkMode.ACCURACY),
+        ({"uplink_mode": "speed", "unknown": [1]}, UplinkMode.SPEED),
+    ],
+)
+def test_the_session_may_say_how_the_call_is_to_be_heard(extension: object, mode: UplinkMode | None) -> None:
+    body = orjson.dumps({"offer": "v=0", "session": {"instructions": "Be brief.", "antiphon": extension}})
+    request = parse_new_call(body).request
+    assert request.uplink_mode is mode
+    assert request.session is not None
+    assert orjson.loads(session_update(request.session))["session"] == {"instructions": "Be brief."}
+
+
+def test_whose_routes_are_meant_is_read() -> None:
+    assert parse_take_over(b'{"pod": "t0", "routes": [8, 9, 8]}') == TakeOverRequest("t0", (8, 9))
+    assert parse_hand_over(b'{"routes": [4294967295, 0]}') == frozenset((0, 2**32 - 1))
+
+
+@given(
+    st.dictionaries(st.sampled_from(["pod", "routes"]), st.none() | st.text() | st.lists(st.integers() | st.booleans()))
+)
+def test_other_requests_for_routes_are_refused(document: dict[str, object]) -> None:
+    body = orjson.dumps(document) if is_json(document) else b""
+    for parse in (parse_take_over, parse_hand_over):
+        try:
+            read = parse(body)
+        except RequestError:
+            continue
+        routes = read.routes if isinstance(read, TakeOverRequest) else read
+        assert routes
+        assert all(type(route) is int and 0 <= route < 2**32 for route in routes)
+
+
+def is_json(document: dict[str, object]) -> bool:
+    try:
+        orjson.dumps(document)
+    except TypeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("extension", ["accuracy", 1, [], {"uplink_mode": "haste"}, {"uplink_mode": ["speed"]}])
+def test_what_asks_for_no_way_of_hearing_that_there_is_is_refused(extension: object) -> None:
+    with pytest.raises(RequestError, match='"antiphon" in the session'):
+        parse_new_call(orjson.dumps({"offer": "v=0", "session": {"antiphon": extension}}))
 
 
 def nested(levels: int, opening: bytes, closing: bytes) -> bytes:

@@ -80,12 +80,13 @@ async def test_a_message_above_64_kib_is_not_taken_and_the_next_one_is(tmp_path:
         assert (await pod.call(conversation.call_id))["stats"]["events"]["events_received"] == 1
 
 
-async def test_a_message_without_end_closes_the_association_and_not_the_call(tmp_path: Path) -> None:
-    async with talking(tmp_path) as (pod, _, conversation, channel):
+async def test_a_message_without_end_is_not_kept_and_what_comes_after_it_arrives(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (pod, backend, conversation, channel):
         conversation.caller.sctp._remote_max_message_size = 0
         channel.channel.send("x" * 1_000_000)
-        await channel.until("closed")
+        channel.channel.send(ECHO_REQUEST)
         await conversation.caller.speak(0.1, hertz=440)
+        await backend.next_of("response.create")
         call = await pod.call(conversation.call_id)
         assert call["state"] == "connected"
         assert call["stats"]["media"]["packets_received"] >= 4
@@ -93,3 +94,17 @@ async def test_a_message_without_end_closes_the_association_and_not_the_call(tmp
 
 def with_checksum(packet: bytes) -> bytes:
     return packet[:8] + struct.pack("<L", crc32c(packet[:8] + bytes(4) + packet[12:])) + packet[12:]
+
+
+async def test_a_flood_of_events_is_taken_up_to_an_allowance_and_the_channel_stays(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (pod, _, conversation, channel):
+        for _ in range(2_000):
+            channel.channel.send("no event")
+        async with asyncio.timeout(10 * SOON_S):
+            while True:
+                events = (await pod.call(conversation.call_id))["stats"]["events"]
+                if events["events_received"] + events["events_dropped"] == 2_000:
+                    break
+                await asyncio.sleep(0.05)
+        assert 200 <= events["events_received"] < 1_500
+        assert orjson.loads(await channel.next_message())["error"]["code"] == "invalid_event"

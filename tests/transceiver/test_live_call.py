@@ -2,29 +2,35 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
 
 from antiphon_transceiver import _extension
+from antiphon_transceiver.audio_offer import Direction
 from antiphon_transceiver.backends import BackendEvents, BackendStatistics
-from antiphon_transceiver.call import CallState
+from antiphon_transceiver.call import CallState, Milestone
 from antiphon_transceiver.dtls import Certificate, Certificates, DtlsSession
 from antiphon_transceiver.live_call import CallIdentity, LiveCall, Surroundings
-from antiphon_transceiver.media import Pacer
+from antiphon_transceiver.media import AudioAgreement, MediaEngine, MediaSession, MediaSettings, SrtpKeys
 from antiphon_transceiver.negotiation import DtlsRole, Fingerprint, parse_offer
 from antiphon_wire.control import EndReason
-from media_pair import Clock, tone
+from hop_relay import add_call
+from media_pair import tone
 from realtime_server import eventually
 from transceiver_offers import CHROMIUM
 
-HANDLE = 7
+# RFC 9260 sections 3, 3.1 and 3.3.12.
+_CHUNK_TYPE_AT = 12
+_COOKIE_ACK = 11
 
 
 class Backend:
     def __init__(self) -> None:
         self.closed = 0
+        self.heard: list[bytes] = []
 
     async def connect(self) -> None:
         pass
@@ -33,10 +39,13 @@ class Backend:
         pass
 
     def hear(self, pcm: bytes) -> None:
-        pass
+        self.heard.append(pcm)
 
     def client_event(self, text: str) -> None:
         pass
+
+    def marked(self) -> None:
+        self.heard.append(b"")
 
     def statistics(self) -> BackendStatistics:
         return BackendStatistics()
@@ -49,6 +58,10 @@ class Backend:
 class Owner:
     ended: list[EndReason] = field(default_factory=list)
     gone: int = 0
+    established: int = 0
+
+    def call_established(self, call: LiveCall) -> None:
+        self.established += 1
 
     def call_ended(self, call: LiveCall, reason: EndReason) -> None:
         self.ended.append(reason)
@@ -58,9 +71,12 @@ class Owner:
 
 
 class Place:
-    """The call's place at the endpoint: DTLS goes to the client, media nowhere."""
+    """The call's place at an endpoint that was never started: DTLS goes to the client, media nowhere."""
 
     def __init__(self) -> None:
+        self.endpoint = _extension.Endpoint("127.0.0.1:0", setup_window_s=60, consent_s=30)
+        self.engine = MediaEngine(self.endpoint, workers=1)
+        self.handle = add_call(self.endpoint)
         self.client: DtlsSession
         self.removed: list[int] = []
         self.broken = False
@@ -73,33 +89,77 @@ class Place:
         return True
 
     def remove_call(self, handle: int) -> None:
+        self.endpoint.remove_call(handle)
         self.removed.append(handle)
 
 
+class NotedSession(MediaSession):
+    """Remembers what it was told of the round trip."""
+
+    rtt_s: float | None = None
+
+    def start(self, keys: SrtpKeys, *, rtt_s: float | None = None) -> None:
+        self.rtt_s = rtt_s
+        super().start(keys, rtt_s=rtt_s)
+
+
 class Talk:
-    def __init__(self, certificates: Certificates, certificate: Certificate) -> None:
-        self.place, self.backend, self.owner, self.clock = Place(), Backend(), Owner(), Clock()
-        self.pacer = Pacer(self.clock)
+    def __init__(
+        self, certificates: Certificates, certificate: Certificate, direction: Direction = Direction.SENDRECV
+    ) -> None:
+        self.place, self.backend, self.owner = Place(), Backend(), Owner()
+        offered = parse_offer(CHROMIUM)
         offer = replace(
-            parse_offer(CHROMIUM),
+            offered,
+            audio=replace(offered.audio, direction=direction),
             role=DtlsRole.SERVER,
             fingerprints=(Fingerprint("sha-256", certificate.fingerprint),),
         )
-        endpoint = cast(_extension.Endpoint, self.place)
+        endpoint, handle = cast(_extension.Endpoint, self.place), self.place.handle
+        agreement = AudioAgreement.of(offer.audio, MediaSettings())
+        self.media = NotedSession.open(self.place.engine, handle, agreement, ssrc=1)
         self.call = LiveCall(
-            CallIdentity("rtc_1", 0.0, 8, HANDLE, 1, None),
+            CallIdentity("rtc_1", time.monotonic(), 8, handle, 1, None),
             offer,
-            Surroundings(endpoint, certificates, self.pacer, longest_call_s=60),
+            self.media,
+            Surroundings(endpoint, certificates, self.place.engine, longest_call_s=60),
             self.backend,
             self.owner,
         )
         theirs = (Fingerprint("sha-256", self.call.fingerprint),)
         self.place.client = DtlsSession(certificate, DtlsRole.CLIENT, theirs, self._to_call)
-        self.call.receive(_extension.KIND_CHECKED, b"", 0)
+        self.call.receive(_extension.KIND_CHECKED, b"")
         self.client = asyncio.create_task(self.place.client.handshake())
 
     def _to_call(self, datagram: bytes) -> None:
-        self.call.receive(_extension.KIND_DTLS, datagram, 0)
+        self.call.receive(_extension.KIND_DTLS, datagram)
+
+    async def associate(self) -> None:
+        """Until the call's SCTP association is up: it has answered the client's COOKIE ECHO."""
+        await self.client
+        channels = _extension.DataChannels(
+            is_dtls_client=True,
+            remote_port=5000,
+            largest_incoming=65536,
+            largest_outgoing=65536,
+            largest_backlog=65536,
+            random=bytes(range(1, 41)),
+        )
+        answers: list[int] = []
+
+        def take(packet: bytes) -> None:
+            answers.append(packet[_CHUNK_TYPE_AT])
+            channels.handle(0, packet)
+            send()
+
+        def send() -> None:
+            for packet in channels.packets(0):
+                self.place.client.send_application(packet)
+
+        self.place.client.receive_application(take)
+        channels.connect()
+        send()
+        await eventually(lambda: _COOKIE_ACK in answers)
 
     async def until_gone(self) -> None:
         await eventually(lambda: self.owner.gone)
@@ -109,7 +169,7 @@ class Talk:
 
 
 async def test_whenever_a_handshake_is_hung_up_in_the_call_ends_in_order(caplog: pytest.LogCaptureFixture) -> None:
-    certificates, certificate = Certificates(), Certificate.generateCertificate()
+    certificates, certificate = Certificates(), Certificate.generate()
     states = set()
     with caplog.at_level(logging.WARNING):
         for turns in range(60):
@@ -120,21 +180,65 @@ async def test_whenever_a_handshake_is_hung_up_in_the_call_ends_in_order(caplog:
             talk.call.end(EndReason.HANGUP)
             await talk.until_gone()
             assert talk.owner.ended == [EndReason.HANGUP]
-            assert (talk.backend.closed, talk.place.removed) == (1, [HANDLE])
+            assert (talk.backend.closed, talk.place.removed) == (1, [talk.place.handle])
     assert states == {CallState.CONNECTING, CallState.CONNECTED}
     assert caplog.records == []
 
 
-async def test_a_call_that_can_send_nothing_ends_and_closes_its_backend(caplog: pytest.LogCaptureFixture) -> None:
-    talk = Talk(Certificates(), Certificate.generateCertificate())
+@pytest.mark.parametrize("layers", [["dtls"], ["events", "dtls"]])
+async def test_a_call_that_can_send_nothing_ends_and_closes_its_backend(
+    layers: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """`layers`: those that have somebody to part from. An association that never was says nothing at its end."""
+    talk = Talk(Certificates(), Certificate.generate())
     await eventually(lambda: talk.call.progress.state is CallState.CONNECTED)
+    if "events" in layers:
+        await talk.associate()
     talk.call.play(tone(0.2), "item")
-    talk.clock.now += 0.1
     talk.place.broken = True
-    talk.pacer.turn()
-    assert talk.owner.ended == [EndReason.INTERNAL_ERROR]
+    talk.call.end(EndReason.HANGUP)
     await talk.until_gone()
-    assert (talk.backend.closed, talk.place.removed) == (1, [HANDLE])
-    # The tick's own, and the goodbyes of media, events and DTLS; the backend had its turn all the same.
-    assert len(caplog.records) == 4
+    assert talk.owner.ended == [EndReason.HANGUP]
+    assert (talk.backend.closed, talk.place.removed) == (1, [talk.place.handle])
+    # Each tried, and the backend had its turn all the same.
+    assert [record.__dict__["fields"]["layer"] for record in caplog.records] == layers
     assert all(record.levelno == logging.ERROR for record in caplog.records)
+
+
+async def test_the_media_is_told_of_a_round_trip_no_longer_than_half_the_handshake() -> None:
+    talk = Talk(Certificates(), Certificate.generate())
+    await eventually(lambda: talk.call.progress.state is CallState.CONNECTED)
+    reached_ms = talk.call.progress.milestones_ms
+    handshake_s = (reached_ms[Milestone.SECURED] - reached_ms[Milestone.CHECKED]) / 1000
+    assert talk.media.rtt_s == pytest.approx(handshake_s / 2)
+    talk.call.end(EndReason.HANGUP)
+    await talk.until_gone()
+
+
+async def test_what_the_engine_still_has_of_a_call_that_ended_is_not_its_backends() -> None:
+    talk = Talk(Certificates(), Certificate.generate())
+    talk.call.hear(b"\1\0")
+    talk.call.end(EndReason.HANGUP)
+    talk.call.hear(b"\2\0")
+    talk.call.hear(b"")
+    assert talk.backend.heard == [b"\1\0"]
+    await talk.until_gone()
+
+
+async def test_a_mark_in_the_sound_is_told_where_it_is() -> None:
+    talk = Talk(Certificates(), Certificate.generate())
+    for pcm in (b"\1\0", b"", b"\2\0"):
+        talk.call.hear(pcm)
+    assert talk.backend.heard == [b"\1\0", b"", b"\2\0"]
+    talk.call.end(EndReason.HANGUP)
+    await talk.until_gone()
+
+
+async def test_a_client_that_does_not_listen_is_not_spoken_to() -> None:
+    for direction, queued_ms in ((Direction.SENDRECV, 200), (Direction.RECVONLY, 0)):
+        talk = Talk(Certificates(), Certificate.generate(), direction)
+        talk.call.play(tone(0.1), "item")
+        talk.call.play_live(tone(0.1))
+        assert talk.call.record().media.queued_ms == queued_ms
+        talk.call.end(EndReason.HANGUP)
+        await talk.until_gone()

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon_transceiver.audio_offer import AudioCoding, Direction
 from antiphon_transceiver.negotiation import (
     DataChannelOffer,
-    Direction,
     DtlsRole,
     Offer,
     SectionUse,
@@ -56,7 +56,7 @@ def test_an_offer_of_each_client_is_understood(
 ) -> None:
     offer = parse_offer(OFFERS[client])
     assert uses(offer) == expected_uses
-    assert offer.opus.payload_type == payload_type
+    assert (offer.audio.coding, offer.audio.payload_type) == (AudioCoding.OPUS, payload_type)
     assert offer.ice_ufrag == ice_ufrag
     assert offer.bundled
     assert offer.role is DtlsRole.CLIENT
@@ -93,7 +93,7 @@ def test_we_start_dtls_whenever_the_client_lets_us(setup: str, ours: DtlsRole) -
     ],
 )
 def test_the_direction_is_the_offered_one_from_our_end(offered: str, ours: Direction) -> None:
-    assert parse_offer(CHROMIUM.replace("a=sendrecv", f"a={offered}")).opus.direction is ours
+    assert parse_offer(CHROMIUM.replace("a=sendrecv", f"a={offered}")).audio.direction is ours
 
 
 def test_a_data_channel_outside_the_bundle_is_rejected() -> None:
@@ -116,6 +116,7 @@ def test_of_two_audio_sections_the_first_is_taken() -> None:
 
 
 AUDIO_ONLY_BY_NAME = CHROMIUM.replace("m=audio", "m=video")
+OPUS_ONLY = CHROMIUM.replace("111 63 9 0 8 13 110 126", "111 63 9 13 110 126")
 
 
 @pytest.mark.parametrize(
@@ -135,11 +136,12 @@ AUDIO_ONLY_BY_NAME = CHROMIUM.replace("m=audio", "m=video")
         pytest.param(AUDIO_ONLY_BY_NAME, OfferFault.WITHOUT_AUDIO, id="video only"),
         pytest.param(CHROMIUM.replace("m=audio 9", "m=audio 0"), OfferFault.WITHOUT_AUDIO, id="audio switched off"),
         pytest.param(CHROMIUM.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"), OfferFault.WITHOUT_AUDIO, id="plain rtp"),
-        pytest.param(CHROMIUM.replace("opus/48000/2", "speex/16000"), OfferFault.WITHOUT_OPUS, id="no opus"),
-        pytest.param(CHROMIUM.replace("SAVPF 111", "SAVPF"), OfferFault.WITHOUT_OPUS, id="opus mapped, not listed"),
+        pytest.param(OPUS_ONLY.replace("opus/48000/2", "speex/16000"), OfferFault.WITHOUT_OPUS, id="no opus"),
+        pytest.param(OPUS_ONLY.replace("SAVPF 111", "SAVPF"), OfferFault.WITHOUT_OPUS, id="opus mapped, not listed"),
         pytest.param(without("ice-ufrag"), OfferFault.WITHOUT_ICE, id="no ufrag"),
         pytest.param(without("ice-pwd"), OfferFault.WITHOUT_ICE, id="no password"),
         pytest.param(CHROMIUM.replace("rOTC", "r:TC"), OfferFault.WITHOUT_ICE, id="a ufrag with a colon"),
+        pytest.param(CHROMIUM.replace("t=0 0", "t=0 0\na=ice-lite"), OfferFault.WITHOUT_ICE, id="a lite agent"),
         pytest.param(without("fingerprint"), OfferFault.WITHOUT_FINGERPRINT, id="no fingerprint"),
         pytest.param(CHROMIUM.replace("sha-256", "sha-1"), OfferFault.WITHOUT_FINGERPRINT, id="sha-1 only"),
         pytest.param(CHROMIUM.replace(":57:C0", ""), OfferFault.WITHOUT_FINGERPRINT, id="a short fingerprint"),
@@ -150,7 +152,7 @@ def test_an_offer_that_cannot_be_answered_says_what_to_change(text: str, fault: 
 
 
 def test_an_opus_payload_type_that_looks_like_rtcp_is_not_taken() -> None:
-    assert fault_of(CHROMIUM.replace("111", "72")) is OfferFault.WITHOUT_OPUS
+    assert fault_of(OPUS_ONLY.replace("111", "72")) is OfferFault.WITHOUT_OPUS
 
 
 LINES = sorted({line for text in OFFERS.values() for line in text.splitlines()})

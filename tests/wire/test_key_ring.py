@@ -5,6 +5,8 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,3 +131,18 @@ def test_no_text_is_taken_for_a_ticket(text: str) -> None:
 def test_no_json_makes_it_fail_in_another_way(value: Any) -> None:
     with pytest.raises(KeyRingError):
         KeyRing.from_json(json.dumps(value))
+
+
+def test_exports_are_sealed_with_the_key_that_mints_and_opened_with_the_one_they_name() -> None:
+    ring = KeyRing.from_json(document())
+    key_id, key = ring.sealing_key(now=NOW)
+    # HKDF-SHA-256 without salt, as docs/wire-formats.md has it.
+    derived = HKDF(hashes.SHA256(), 32, salt=None, info=b"antiphon call export 1").derive(SECRET)
+    assert (key_id, key) == (ord("A"), derived)
+    assert ring.opening_key(key_id, now=NOW) == key
+    with pytest.raises(KeyRingError):
+        ring.sealing_key(now=NOW + 86_400)
+    assert ring.opening_key(key_id, now=NOW + 86_400) == key
+    for other, now in ((ord("B"), NOW), (0, NOW), (255, NOW), (key_id, NOW + 90_000)):
+        with pytest.raises(TicketError):
+            ring.opening_key(other, now=now)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Self
 
 from antiphon_wire.control import EndReason
 
@@ -66,6 +67,11 @@ class Call:
     def secured(self, now: float) -> None:
         self._move(CallEvent.SECURED)
         self.reach(Milestone.SECURED, now)
+
+    @classmethod
+    def taken_over(cls, offered_at: float) -> Self:
+        """One that was connected at another pod; what it passed there is not this one's to tell."""
+        return cls(offered_at, CallState.CONNECTED)
 
     def end(self, reason: EndReason, now: float) -> bool:
         """Ends the call, once: False when it had ended before, whose reason then stands."""

@@ -30,6 +30,8 @@ class CallRecord:
     backend: BackendStatistics
     dtls_discarded: int = 0
     """Datagrams that were too many, or held too many records."""
+    taken_over_from: str | None = None
+    """The pod that had the call before."""
 
 
 class Listed(Protocol):
@@ -65,6 +67,8 @@ class CallBook(Generic[C]):
     def add(self, call: C) -> None:
         self._by_handle[call.handle] = call
         self._by_id[call.call_id] = call
+        # One that moved away and came back is live again.
+        self._ended.pop(call.call_id, None)
 
     def by_handle(self, handle: int) -> C | None:
         return self._by_handle.get(handle)

@@ -1,83 +1,48 @@
-"""DTLS 1.2 for one call: aiortc's RTCDtlsTransport below RTCPeerConnection, datagrams in and SRTP keys out.
+"""One call's DTLS: OpenSSL's handshake, and after it records of our own, so that OpenSSL's object (80 KB) can go.
 
-The only file that knows private names of `aiortc.rtcdtlstransport` (as of 1.16): `_create_ssl_context`, `_role`,
-`_set_role`, `_setup_srtp`, `_ssl`, `_recv_next`, `_write_ssl`, `_state`, `_set_state`, `_register_data_receiver`,
-`_send_data`. aiortc has no public way to share a context, to choose ciphers, to hand out the SRTP keys or to leave SRTP
-to others, and it reads one record of each datagram.
+The handshake may be forgotten at once because only the server has something to repeat after it, its last flight, which
+is kept as it was sent (RFC 6347 section 4.2.4): a client that has not heard it says Finished again, in a record that
+is authentic, and gets the same bytes again. Its first application data shows that it needs them no more.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import cast
+from collections import deque
+from collections.abc import Callable, Iterable
 
-from aiortc.rtcdtlstransport import (
-    SRTP_PROFILES,
-    RTCCertificate,
-    RTCDtlsFingerprint,
-    RTCDtlsParameters,
-    RTCDtlsTransport,
-    SRTPProtectionProfile,
-    State,
+from antiphon_transceiver._extension import (
+    RECORD_APPLICATION,
+    RECORD_CLOSED,
+    RECORD_FINISHED,
+    RECORD_RENEGOTIATION,
+    DtlsRecords,
 )
-from aiortc.rtcicetransport import RTCIceTransport
-from OpenSSL import SSL
-
+from antiphon_transceiver.certificate import Certificate, Certificates
+from antiphon_transceiver.dtls_clear_records import ClearRecords
+from antiphon_transceiver.dtls_handshake import Handshake, Progress
 from antiphon_transceiver.dtls_records import holds_few_records
-from antiphon_transceiver.media import SrtpKeys, SrtpProfile
+from antiphon_transceiver.media import SrtpKeys
 from antiphon_transceiver.negotiation import DtlsRole, Fingerprint
+
+__all__ = ["Certificate", "Certificates", "DtlsFailedError", "DtlsSession"]
 
 logger = logging.getLogger(__name__)
 
-# Datagrams that wait for OpenSSL: a handshake is four flights, and SCTP retransmits what is dropped.
+# Datagrams that wait: a handshake is four flights, and SCTP retransmits what is dropped.
 _QUEUE_LIMIT = 64
-_LARGEST_DATAGRAM = 1500
-# AEAD only: every WebRTC stack has the first (RFC 8827 section 6.5), and a record adds at most 37 bytes. The RSA half
-# is for clients with an RSA certificate: as our DTLS server they can sign with nothing else.
-_CIPHERS = (
-    b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-    b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
-    b"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
-)
+# The last datagrams of a handshake, which may hold application data as well: sent right after the peer's Finished, or
+# come before it.
+_MOST_EARLY = 8
+# A client waits longer before it says Finished again (RFC 6347 section 4.2.4.1); a flight is several datagrams.
+_BETWEEN_LAST_FLIGHTS_S = 0.1
+
+# An alert in the clear may be anybody's. A handshake that really has failed does not go on; another one does, even if a
+# flight is lost.
+_ALERTED_S = 3.0
 
 
 class DtlsFailedError(Exception):
     """The handshake failed, or the client's certificate is not the one of its offer."""
-
-
-class Certificate(RTCCertificate):
-    """The process's certificate, with one OpenSSL context for all calls."""
-
-    _context: SSL.Context | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256, as in a=fingerprint."""
-        return next(print_.value for print_ in self.getFingerprints() if print_.algorithm == "sha-256")
-
-    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
-        if self._context is None:
-            self._context = super()._create_ssl_context(srtp_profiles)
-            self._context.set_cipher_list(_CIPHERS)
-            # RFC 8827 section 6.5. A second handshake costs as much as the first, as often as the client likes, and
-            # nobody would compare its certificate with the offer's.
-            self._context.set_options(SSL.OP_NO_RENEGOTIATION)
-        return self._context
-
-
-class Certificates:
-    """The certificate of new calls: made once, and anew before it expires."""
-
-    _RENEWED_BEFORE = timedelta(days=7)
-
-    def __init__(self) -> None:
-        self._current = Certificate.generateCertificate()
-
-    def current(self) -> Certificate:
-        if self._current.expires - datetime.now(UTC) < self._RENEWED_BEFORE:
-            self._current = Certificate.generateCertificate()
-        return self._current
 
 
 class DtlsSession:
@@ -91,56 +56,20 @@ class DtlsSession:
         send: Callable[[bytes], object],
     ) -> None:
         self.role = role
-        self._leg = _Leg(send)
-        self._transport = _Transport(self._leg, certificate, role)
-        self._parameters = RTCDtlsParameters([RTCDtlsFingerprint(f.algorithm, f.value) for f in fingerprints])
-
-    @property
-    def discarded(self) -> int:
-        """Datagrams that OpenSSL never saw: too many waited, or they held more than a few records."""
-        return self._leg.discarded
-
-    def deliver(self, datagram: bytes) -> None:
-        self._leg.deliver(datagram)
-
-    async def handshake(self) -> SrtpKeys:
-        """Runs the handshake and checks the client's certificate; raises DtlsFailedError."""
-        await self._transport.start(self._parameters)
-        if self._transport.keys is None:
-            await self._transport.refuse()
-            raise DtlsFailedError
-        return self._transport.keys
-
-    async def closed(self) -> None:
-        """Returns when the client has closed the association (close_notify)."""
-        await self._transport.closed.wait()
-
-    def receive_application(self, receive: Callable[[bytes], Awaitable[None]]) -> None:
-        """Hands the association's application data to `receive`, which must not raise."""
-        self._transport.receive_application(receive)
-
-    async def send_application(self, data: bytes) -> None:
-        """Sends application data; after the end it is dropped, as the network could have dropped it."""
-        await self._transport.send_application(data)
-
-    async def close(self) -> None:
-        """Says close_notify and stops."""
-        try:
-            await self._transport.stop()
-        finally:
-            self._leg.close()
-
-
-class _Leg:
-    """What RTCDtlsTransport asks of an ICE transport, and no more."""
-
-    role = "controlled"
-
-    def __init__(self, send: Callable[[bytes], object]) -> None:
         self.discarded = 0
+        """Datagrams that nobody looked at, or not at all of it: too many waited, they held more than a few records, or
+        some that cannot be a part of the handshake."""
+        self._certificate = certificate
+        self._fingerprints = fingerprints
+        self._send = send
         self._datagrams: asyncio.Queue[bytes] = asyncio.Queue(_QUEUE_LIMIT)
-        self._datagram_sent = send
-        self._open = True
+        self._records: DtlsRecords | None = None
+        self._last_flight: tuple[bytes, ...] = ()
+        self._last_flight_sent_at = 0.0
+        self._receive: Callable[[bytes], None] | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._closed = asyncio.Event()
+        self._fault: Exception | None = None
 
     def deliver(self, datagram: bytes) -> None:
         if self._datagrams.full() or not holds_few_records(datagram):
@@ -148,102 +77,129 @@ class _Leg:
         else:
             self._datagrams.put_nowait(datagram)
 
-    async def _recv(self) -> bytes:
-        datagram = await self._datagrams.get()
-        if not self._open:
-            raise ConnectionError
-        return datagram
+    async def handshake(self) -> SrtpKeys:
+        """Runs the handshake and checks the client's certificate; raises DtlsFailedError."""
+        handshake = Handshake(self._certificate, self.role)
+        early: deque[bytes] = deque(maxlen=_MOST_EARLY)
+        self._send_all(handshake.begin())
+        try:
+            async with asyncio.timeout(None) as patience:
+                await self._run(handshake, early, patience)
+        except TimeoutError:
+            raise DtlsFailedError from None
+        secured = handshake.secured(self._fingerprints)
+        if secured is None:
+            self._send_all(handshake.farewell())
+            raise DtlsFailedError
+        self._begin(secured.records, secured.last_flight, early)
+        return secured.keys
 
-    async def _send(self, datagram: bytes) -> None:
-        self._datagram_sent(datagram)
+    @property
+    def records(self) -> DtlsRecords | None:
+        """After the handshake, and before the end."""
+        return self._records
 
-    def close(self) -> None:
-        self._open = False
-        if self._datagrams.empty():
-            self._datagrams.put_nowait(b"")
+    def go_on(self, records: DtlsRecords) -> None:
+        """Instead of a handshake: another pod's connection goes on here."""
+        self._begin(records, last_flight=(), early=())
 
+    async def closed(self) -> None:
+        """Returns when the client has closed the association (close_notify); raises what broke here."""
+        await self._closed.wait()
+        if self._fault is not None:
+            raise self._fault
 
-class _Receiver:
-    def __init__(self, receive: Callable[[bytes], Awaitable[None]]) -> None:
+    def receive_application(self, receive: Callable[[bytes], None]) -> None:
+        """Hands the association's application data to `receive`, which must not raise."""
         self._receive = receive
 
-    async def _handle_data(self, data: bytes) -> None:
-        await self._receive(data)
+    def send_application(self, data: bytes) -> None:
+        """Sends application data; before the handshake and after the end it is dropped, as the network could have."""
+        if self._records is not None and not self._closed.is_set():
+            self._send_record(self._records.protect(data))
 
+    async def close(self) -> None:
+        """Says close_notify and stops."""
+        records, self._records = self._records, None
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.wait([self._reader])
+        if records is not None:
+            self._send_record(records.close_notify())
 
-class _Transport(RTCDtlsTransport):
-    """RTCDtlsTransport that gives its SRTP keys away: our media protects its own packets."""
+    async def _run(self, handshake: Handshake, early: deque[bytes], patience: asyncio.Timeout) -> None:
+        clear = ClearRecords(are_of_server=self.role is DtlsRole.CLIENT)
+        while handshake.progress is Progress.UNDER_WAY:
+            datagram = await self._next_datagram(handshake.timeout_s())
+            if datagram is None:
+                self._send_all(handshake.expire())
+                continue
+            early.append(datagram)
+            admitted = clear.admit(datagram)
+            self.discarded += len(admitted) < len(datagram)
+            if admitted:
+                self._send_all(handshake.take(admitted))
+            if clear.alerted and patience.when() is None:
+                patience.reschedule(asyncio.get_running_loop().time() + _ALERTED_S)
+            # A full queue is read without a pause otherwise, and the loop belongs to every call of the pod.
+            await asyncio.sleep(0)
 
-    def __init__(self, leg: _Leg, certificate: Certificate, role: DtlsRole) -> None:
-        super().__init__(cast(RTCIceTransport, leg), [certificate])
-        # The answer fixed the role; left alone aiortc would derive it from ICE.
-        self._set_role("server" if role is DtlsRole.SERVER else "client")
-        self.keys: SrtpKeys | None = None
-        self._application: Callable[[bytes], Awaitable[None]] | None = None
-        self.closed = asyncio.Event()
-        self.on("statechange", self._note_closed)
+    def forget(self) -> None:
+        """Stops without a word: another pod goes on with the connection."""
+        self._records = None
+        if self._reader is not None:
+            self._reader.cancel()
 
-    def receive_application(self, receive: Callable[[bytes], Awaitable[None]]) -> None:
-        self._application = receive
-        self._register_data_receiver(_Receiver(receive))
+    def _begin(self, records: DtlsRecords, last_flight: tuple[bytes, ...], early: Iterable[bytes]) -> None:
+        self._records = records
+        self._last_flight = last_flight
+        self._reader = asyncio.get_running_loop().create_task(self._read(early))
 
-    async def send_application(self, data: bytes) -> None:
-        if self._state is State.CONNECTED:
-            await self._send_data(data)
-
-    async def _recv_next(self) -> None:
-        """One datagram, with all its records: what is left unread would pile up in OpenSSL's buffer."""
-        await super()._recv_next()
-        while self.encrypted and await self._read_record():
-            pass
-        # A full queue is read without a pause otherwise, and the loop belongs to every call of the pod.
-        await asyncio.sleep(0)
-
-    async def _read_record(self) -> bool:
-        """Hands on the next record that waits in OpenSSL; False when there is none, ConnectionError at close_notify."""
-        if self._ssl is None:
-            return False
+    async def _next_datagram(self, timeout_s: float | None) -> bytes | None:
         try:
-            data = self._ssl.recv(_LARGEST_DATAGRAM)
-        except SSL.ZeroReturnError:
-            raise ConnectionError from None
-        except SSL.Error:
-            return False
+            async with asyncio.timeout(timeout_s):
+                return await self._datagrams.get()
+        except TimeoutError:
+            return None
+
+    async def _read(self, early: Iterable[bytes]) -> None:
+        try:
+            for datagram in early:
+                self._take(datagram, is_early=True)
+            while not self._closed.is_set():
+                self._take(await self._datagrams.get(), is_early=False)
+                await asyncio.sleep(0)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the end raises it, and says which call it was
+            self._fault = error
         finally:
-            await self._write_ssl()
-        if self._application is not None:
-            await self._application(data)
-        return True
+            self._closed.set()
 
-    def _note_closed(self) -> None:
-        if self.state == "closed":
-            self.closed.set()
+    def _take(self, datagram: bytes, *, is_early: bool) -> None:
+        if self._records is None:
+            return
+        for kind, payload in self._records.unprotect(datagram):
+            if kind == RECORD_APPLICATION:
+                self._last_flight = ()
+                if self._receive is not None:
+                    self._receive(payload)
+            elif kind == RECORD_FINISHED and not is_early:
+                self._repeat_last_flight()
+            elif kind == RECORD_RENEGOTIATION:
+                self._send_record(self._records.no_renegotiation())
+            elif kind == RECORD_CLOSED:
+                self._closed.set()
 
-    def _setup_srtp(self) -> None:
-        selected = self._ssl.get_selected_srtp_profile() if self._ssl else b""
-        profile = next((p for p in SRTP_PROFILES if p.openssl_profile == selected), None)
-        if profile is None or self._ssl is None:
-            self._set_state(State.FAILED)
-            return
-        size = 2 * (profile.key_length + profile.salt_length)
-        # RFC 5764 section 4.2: client key, server key, client salt, server salt.
-        material = self._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", size)
-        ours, theirs = (1, 0) if self._role == "server" else (0, 1)
-        key, salt = profile.key_length, profile.salt_length
-        self.keys = SrtpKeys(
-            profile=SrtpProfile(profile.openssl_profile.decode()),
-            local_key=material[ours * key :][:key],
-            local_salt=material[2 * key + ours * salt :][:salt],
-            remote_key=material[theirs * key :][:key],
-            remote_salt=material[2 * key + theirs * salt :][:salt],
-        )
+    def _repeat_last_flight(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._last_flight_sent_at >= _BETWEEN_LAST_FLIGHTS_S:
+            self._last_flight_sent_at = now
+            self._send_all(self._last_flight)
 
-    async def refuse(self) -> None:
-        """Tells a client that took the handshake for complete that it is not (wrong certificate, no SRTP profile)."""
-        if self._ssl is None:
-            return
-        try:
-            self._ssl.shutdown()
-        except SSL.Error:
-            return
-        await self._write_ssl()
+    def _send_record(self, record: bytes | None) -> None:
+        """None: the call's tenure has withheld it."""
+        if record is not None:
+            self._send(record)
+
+    def _send_all(self, datagrams: Iterable[bytes]) -> None:
+        for datagram in datagrams:
+            self._send(datagram)

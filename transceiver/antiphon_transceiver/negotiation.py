@@ -1,9 +1,10 @@
-"""What a client offers, and what of it we take: one bundled Opus stream and one data channel (RFC 8829, RFC 9143)."""
+"""What a client offers, and what of it we take: one bundled audio stream and one data channel (RFC 8829, RFC 9143)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from antiphon_transceiver.audio_offer import AudioOffer, read_audio
 from antiphon_transceiver.sdp import (
     Attributes,
     MediaSection,
@@ -20,8 +21,6 @@ _ICE_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _ICE_PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
 _DIGEST_BYTES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 _MOST_FINGERPRINTS = 8
-# RFC 5761 section 4: with rtcp-mux these payload types look like RTCP once the marker is set.
-_LIKE_RTCP = range(64, 96)
 
 
 class DtlsRole(Enum):
@@ -29,13 +28,6 @@ class DtlsRole(Enum):
 
     CLIENT = "active"
     SERVER = "passive"
-
-
-class Direction(Enum):
-    SENDRECV = "sendrecv"
-    SENDONLY = "sendonly"
-    RECVONLY = "recvonly"
-    INACTIVE = "inactive"
 
 
 class SectionUse(Enum):
@@ -50,14 +42,6 @@ class SectionUse(Enum):
 class Fingerprint:
     algorithm: str
     value: str
-
-
-@dataclass(frozen=True)
-class OpusOffer:
-    payload_type: int
-    direction: Direction
-    """Ours: the offered one seen from the other end."""
-    rtcp_mux: bool
 
 
 @dataclass(frozen=True)
@@ -79,11 +63,17 @@ class Offer:
 
     sections: tuple[OfferedSection, ...]
     bundled: bool
-    ice_ufrag: str
+    ice_ufrag: str = field(repr=False)
+    ice_password: str = field(repr=False)
+    """Checks of ours would be keyed with it; to a lite agent it tells a restart."""
     fingerprints: tuple[Fingerprint, ...]
+    setup: str
+    """The client's a=setup."""
     role: DtlsRole
-    opus: OpusOffer
+    audio: AudioOffer
     data: DataChannelOffer | None
+    text: str = field(default="", repr=False, compare=False)
+    """As the client wrote it."""
 
 
 @dataclass(frozen=True)
@@ -99,23 +89,30 @@ class _Transport:
         return next(iter(self.values(name)), None)
 
 
-def parse_offer(text: str) -> Offer:
-    """Reads an offer; raises OfferError and nothing else, whatever the text."""
+def parse_offer(text: str, role: DtlsRole | None = None) -> Offer:
+    """Reads an offer; raises OfferError and nothing else, whatever the text. `role`: ours, where it is settled."""
     description = parse_sdp(text)
     bundle = description.bundle()
     audio = _audio_section(description, bundle)
-    opus = _opus(audio)
+    voice = read_audio(audio)
     bundled = audio.mid is not None and audio.mid in bundle
     transport = _transport(description, audio, bundle if bundled else ())
     data_section = _data_section(description, bundle) if bundled else None
+    _refuse_lite(description)
+    ice_ufrag, ice_password = _ice_credentials(transport)
+    setup = _setup(transport)
     return Offer(
         sections=tuple(OfferedSection(section, _use(section, audio, data_section)) for section in description.sections),
         bundled=bundled,
-        ice_ufrag=_ice_ufrag(transport),
+        ice_ufrag=ice_ufrag,
+        ice_password=ice_password,
         fingerprints=_fingerprints(transport),
-        role=_role(transport),
-        opus=opus,
+        setup=setup,
+        # `active` saves a round trip: our ClientHello answers the first check.
+        role=role or (DtlsRole.SERVER if setup == "active" else DtlsRole.CLIENT),
+        audio=voice,
         data=_data(data_section) if data_section else None,
+        text=text,
     )
 
 
@@ -141,35 +138,6 @@ def _is_offered(section: MediaSection, bundle: tuple[str, ...]) -> bool:
     return section.port != 0 or (section.attributes.has("bundle-only") and section.mid in bundle)
 
 
-def _opus(audio: MediaSection) -> OpusOffer:
-    mapped = _mapped_to_opus(audio.attributes)
-    payload_type = next((int(name) for name in audio.formats if name in mapped and _is_usable(name)), None)
-    if payload_type is None:
-        raise OfferError(
-            OfferFault.WITHOUT_OPUS,
-            "The offer's audio has no a=rtpmap line for opus/48000/2 with a dynamic payload type.",
-        )
-    return OpusOffer(payload_type, _our_direction(audio.attributes), rtcp_mux=audio.attributes.has("rtcp-mux"))
-
-
-def _mapped_to_opus(attributes: Attributes) -> frozenset[str]:
-    """The formats that a=rtpmap lines call Opus, found in one pass: a hostile offer has thousands of both."""
-    mappings = (value.split(maxsplit=2) for value in attributes.values("rtpmap"))
-    return frozenset(words[0] for words in mappings if len(words) == 2 and words[1].lower() == "opus/48000/2")
-
-
-def _is_usable(name: str) -> bool:
-    return bool(re.fullmatch(r"[0-9]{1,3}", name)) and int(name) < 128 and int(name) not in _LIKE_RTCP
-
-
-def _our_direction(attributes: Attributes) -> Direction:
-    if attributes.has("inactive"):
-        return Direction.INACTIVE
-    if attributes.has("sendonly"):
-        return Direction.RECVONLY
-    return Direction.SENDONLY if attributes.has("recvonly") else Direction.SENDRECV
-
-
 def _transport(description: SessionDescription, audio: MediaSection, bundle: tuple[str, ...]) -> _Transport:
     # RFC 9143 section 9: in a bundle the tagged section, the first of the group, speaks for the transport.
     tagged = description.section(bundle[0]) if bundle else None
@@ -180,7 +148,17 @@ def _transport(description: SessionDescription, audio: MediaSection, bundle: tup
     return _Transport(tuple(scopes))
 
 
-def _ice_ufrag(transport: _Transport) -> str:
+def _refuse_lite(description: SessionDescription) -> None:
+    # RFC 8445 section 2.4: a lite agent sends no checks. Two of them wait for each other for ever.
+    if description.attributes.has("ice-lite"):
+        raise OfferError(
+            OfferFault.WITHOUT_ICE,
+            "The offer says a=ice-lite, and so does every answer of this server: neither side would check the other. "
+            "Offer with a full ICE agent.",
+        )
+
+
+def _ice_credentials(transport: _Transport) -> tuple[str, str]:
     ufrag, password = transport.first("ice-ufrag"), transport.first("ice-pwd")
     if ufrag is None or password is None:
         raise OfferError(OfferFault.WITHOUT_ICE, "The offer has no a=ice-ufrag and a=ice-pwd lines.")
@@ -189,7 +167,7 @@ def _ice_ufrag(transport: _Transport) -> str:
             OfferFault.WITHOUT_ICE,
             "The offer's a=ice-ufrag or a=ice-pwd is not of the form of RFC 8839 section 5.4.",
         )
-    return ufrag
+    return ufrag, password
 
 
 def _fingerprints(transport: _Transport) -> tuple[Fingerprint, ...]:
@@ -207,12 +185,12 @@ def _fingerprints(transport: _Transport) -> tuple[Fingerprint, ...]:
     return tuple(found)
 
 
-def _role(transport: _Transport) -> DtlsRole:
-    # `active` saves a round trip: our ClientHello answers the first check. RFC 4145 section 4: no a=setup is `active`.
+def _setup(transport: _Transport) -> str:
+    # RFC 4145 section 4: no a=setup is `active`.
     setup = transport.first("setup") or "active"
     if setup not in ("actpass", "active", "passive"):
         raise OfferError(OfferFault.NOT_SDP, "The offer's a=setup is none of actpass, active and passive.")
-    return DtlsRole.SERVER if setup == "active" else DtlsRole.CLIENT
+    return setup
 
 
 def _data_section(description: SessionDescription, bundle: tuple[str, ...]) -> MediaSection | None:

@@ -26,6 +26,7 @@ class OfferFault(Enum):
     WITHOUT_OPUS = ControlErrorCode.OFFER_WITHOUT_OPUS
     WITHOUT_ICE = ControlErrorCode.OFFER_WITHOUT_ICE
     WITHOUT_FINGERPRINT = ControlErrorCode.OFFER_WITHOUT_FINGERPRINT
+    CHANGES_CALL = ControlErrorCode.OFFER_CHANGES_CALL
 
 
 class OfferError(Exception):

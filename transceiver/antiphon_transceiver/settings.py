@@ -9,6 +9,10 @@ from typing import Self
 from yarl import URL
 
 from antiphon_transceiver.backends import BackendKind, BackendSettings
+from antiphon_transceiver.media import MediaSettings, UplinkMode
+from antiphon_transceiver.media.settings import FRAME_LENGTHS_MS
+from antiphon_transceiver.overload.settings import CapacitySetting, OverloadSettings
+from antiphon_transceiver.takeover.settings import ExportSettings
 from antiphon_wire.environment import Address, Environment, SettingError
 from antiphon_wire.logs import LEVELS
 from antiphon_wire.route_table import BLOCK_SIZE
@@ -31,8 +35,9 @@ class Settings:
     tables: TableSetting
     control_token_file: Path
     backend: BackendSettings
-    capacity: int
-    """Calls at once."""
+    media: MediaSettings
+    capacity: CapacitySetting
+    overload: OverloadSettings
     longest_call_s: int
     """A call that lasts longer ends; a ticket lives as long as this and a little more."""
     setup_window_s: float
@@ -41,6 +46,8 @@ class Settings:
     """A call without a valid check for this long ends (RFC 7675)."""
     drain_deadline_s: float
     """After the drain began, what is still live ends."""
+    exports: ExportSettings | None
+    """None: a call ends with its pod."""
     log_level: str
 
     @classmethod
@@ -58,13 +65,29 @@ class Settings:
             tables=tables,
             control_token_file=env.path("ANTIPHON_CONTROL_TOKEN_FILE"),
             backend=_backend(env),
-            capacity=env.integer("ANTIPHON_CAPACITY", default=60, minimum=1, maximum=100_000),
+            media=_media(env),
+            capacity=_capacity(env),
+            overload=OverloadSettings(
+                period_s=env.seconds("ANTIPHON_OVERLOAD_PERIOD_S", default=1.0, maximum=60.0),
+                shed_after=env.integer("ANTIPHON_SHED_AFTER_PERIODS", default=5, minimum=0, maximum=1000),
+            ),
             longest_call_s=env.longest_call_s(),
             setup_window_s=env.seconds("ANTIPHON_SETUP_WINDOW_S", default=15.0, minimum=0.1, maximum=3600),
             consent_s=env.seconds("ANTIPHON_CONSENT_S", default=30.0, minimum=0.1, maximum=3600),
             drain_deadline_s=env.seconds("ANTIPHON_DRAIN_DEADLINE_S", default=30.0, maximum=7 * 86_400),
+            exports=ExportSettings.from_env(env),
             log_level=env.choice("ANTIPHON_LOG_LEVEL", LEVELS, default="info"),
         )
+
+
+def _capacity(env: Environment) -> CapacitySetting:
+    name, measured = "ANTIPHON_CAPACITY", "auto"
+    probe_s = env.seconds("ANTIPHON_CAPACITY_PROBE_S", default=0.25, maximum=2.0)
+    if env.text(name, default=measured) != measured:
+        return CapacitySetting(env.integer(name, minimum=1, maximum=100_000), probe_s)
+    if probe_s == 0:
+        raise SettingError(name, "must be a number where ANTIPHON_CAPACITY_PROBE_S is 0", "60")
+    return CapacitySetting(None, probe_s)
 
 
 def _first_route(env: Environment) -> int:
@@ -89,6 +112,18 @@ def _backend(env: Environment) -> BackendSettings:
         key_file=env.path("ANTIPHON_BACKEND_KEY_FILE", default=None),
         connect_timeout_s=env.seconds("ANTIPHON_BACKEND_CONNECT_TIMEOUT_S", default=5.0, minimum=0.1, maximum=60),
         probe_s=env.seconds("ANTIPHON_BACKEND_PROBE_S", default=30.0, maximum=3600),
+    )
+
+
+def _media(env: Environment) -> MediaSettings:
+    modes, frames = tuple(mode.value for mode in UplinkMode), tuple(str(length) for length in FRAME_LENGTHS_MS)
+    return MediaSettings(
+        chunk_ms=env.integer("ANTIPHON_AUDIO_CHUNK_MS", default=40, minimum=20, maximum=100),
+        bitrate=env.integer("ANTIPHON_OPUS_BITRATE", default=32_000, minimum=6_000, maximum=510_000),
+        complexity=env.integer("ANTIPHON_OPUS_COMPLEXITY", default=5, minimum=0, maximum=10),
+        frame_ms=int(env.choice("ANTIPHON_OPUS_FRAME_MS", frames, default="20")),
+        uplink_mode=UplinkMode(env.choice("ANTIPHON_UPLINK_MODE", modes, default=UplinkMode.SPEED.value)),
+        workers=env.integer("ANTIPHON_MEDIA_WORKERS", default=0, minimum=0, maximum=1024),
     )
 
 

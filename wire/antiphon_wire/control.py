@@ -7,6 +7,8 @@ from typing import Final
 from antiphon_wire.environment import SettingError
 
 SHORTEST_TOKEN: Final = 32
+RESTART_INTERVAL_S: Final = 2
+"""Between two restarts of a call's ICE: each is a new ticket, which may open eight flows at the relays."""
 
 
 class ControlErrorCode(StrEnum):
@@ -18,6 +20,10 @@ class ControlErrorCode(StrEnum):
     OFFER_WITHOUT_FINGERPRINT = "offer_without_fingerprint"
     OFFER_WITHOUT_ICE = "offer_without_ice"
     OFFER_WITHOUT_OPUS = "offer_without_opus"
+    OFFER_CHANGES_CALL = "offer_changes_call"
+    """A later offer of a live call may restart ICE, and change nothing else."""
+    RESTART_TOO_SOON = "restart_too_soon"
+    """The call's last restart of ICE is younger than RESTART_INTERVAL_S."""
     REQUEST_MALFORMED = "request_malformed"
     """The body around the offer is at fault, so its sender is, not the caller."""
     UNAUTHORIZED = "unauthorized"
@@ -27,6 +33,8 @@ class ControlErrorCode(StrEnum):
     DRAINING = "draining"
     NOT_READY = "not_ready"
     """No route table, no public address or no key that may mint now."""
+    REGISTRY_UNAVAILABLE = "registry_unavailable"
+    """No registry of calls is configured, or it does not answer: no call can be taken over or handed over."""
     INTERNAL_ERROR = "internal_error"
 
 
@@ -41,8 +49,12 @@ class EndReason(StrEnum):
     MAX_DURATION = "max_duration"
     BACKEND_LOST = "backend_lost"
     DRAIN_DEADLINE = "drain_deadline"
+    OVERLOAD = "overload"
+    """The pod missed its deadlines, and the newest call went so that the others are served."""
     TRANSCEIVER_LOST = "transceiver_lost"
     """No transceiver says it: signaling does, of a pod that is gone."""
+    MOVED = "moved"
+    """It goes on at another transceiver. Signaling never says it: it asks that one."""
     INTERNAL_ERROR = "internal_error"
 
 

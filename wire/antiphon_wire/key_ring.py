@@ -99,6 +99,20 @@ class KeyRing:
         except _extension.RefusedTicketError as refusal:
             raise TicketError.of(refusal) from None
 
+    def sealing_key(self, *, now: int) -> tuple[int, bytes]:
+        """`(key id, key)` that seals call exports at `now`. Never of the ring that tickets are minted with."""
+        key = self._native.sealing_key(now)
+        if key is None:
+            raise KeyRingError("no key of the key ring may seal now: look at mint_from and mint_until")
+        return key
+
+    def opening_key(self, key_id: int, *, now: int) -> bytes:
+        """The key of call exports that name it."""
+        try:
+            return self._native.opening_key(key_id, now)
+        except _extension.RefusedTicketError as refusal:
+            raise TicketError.of(refusal) from None
+
 
 def _read_key(position: int, key: object) -> KeySpec:
     where = f"keys[{position}]"

@@ -86,7 +86,17 @@ class Held:
 class RouteTable:
     """One checked document; it never changes."""
 
-    __slots__ = ("_blocks_by_first", "_native", "blocks", "cluster_id", "cluster_name", "generation", "pools", "relays")
+    __slots__ = (
+        "_blocks_by_first",
+        "_blocks_by_hop",
+        "_native",
+        "blocks",
+        "cluster_id",
+        "cluster_name",
+        "generation",
+        "pools",
+        "relays",
+    )
 
     def __init__(self, text: str) -> None:
         self._native = _extension.RouteTable(text)
@@ -101,6 +111,9 @@ class RouteTable:
             Pool(pool["name"], tuple(pool["models"]), default=pool["default"]) for pool in document["pools"]
         )
         self._blocks_by_first = {block.first: block for block in self.blocks}
+        # Of two pods at one address the one that is not lost.
+        by_life = sorted(self.blocks, key=lambda block: block.state is not BlockState.LOST)
+        self._blocks_by_hop = {block.hop: block for block in by_life}
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -115,6 +128,15 @@ class RouteTable:
 
     def block_of(self, route: int) -> Block | None:
         return self._blocks_by_first.get(route - route % BLOCK_SIZE)
+
+    def server_of(self, route: int) -> Block | None:
+        """The block of the pod that serves the route: where it was moved, that of the pod which it was moved to.
+
+        None too where it was moved to an address that is no block's.
+        """
+        block = self.block_of(route)
+        moved = next((one for one in block.moved if one.route == route), None) if block is not None else None
+        return block if moved is None else self._blocks_by_hop.get(moved.hop)
 
     def accepts(self, newer: "RouteTable") -> Held | None:
         """Why `newer` is held back and this table stays in force; `None` where it may replace it."""

@@ -71,6 +71,13 @@ pub struct CallId {
     pub ticket: Ticket,
 }
 
+/// Of call exports; never of the ring that tickets are minted with, which relays and signaling hold too.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ExportKey {
+    pub id: u8,
+    pub secret: [u8; 32],
+}
+
 pub struct KeyRing {
     keys: Vec<Key>,
 }
@@ -107,9 +114,7 @@ impl KeyRing {
 
     /// A ticket, its password and its call id, under the newest key that may mint at `now`; `None` where no key may.
     pub fn mint(&self, ticket: Ticket, now: u64) -> Option<Minted> {
-        let key = (self.keys.iter())
-            .filter(|key| (key.spec.mint_from..key.spec.mint_until).contains(&now))
-            .max_by_key(|key| key.spec.mint_from)?;
+        let key = self.minting_key(now)?;
         let block = ticket.to_block();
         let ufrag = ticket::encode_ufrag(key.spec.id, encrypt(&key.ticket_cipher, block));
         let password = key.password(ufrag.as_bytes());
@@ -144,6 +149,22 @@ impl KeyRing {
         Ok(CallId { key_id, ticket })
     }
 
+    /// What seals a call's export, of the key that mints at `now`; `None` where no key may.
+    pub fn sealing_key(&self, now: u64) -> Option<ExportKey> {
+        self.minting_key(now).map(Key::export_key)
+    }
+
+    /// What opens an export that names key `id`.
+    pub fn opening_key(&self, id: u8, now: u64) -> Result<ExportKey, TicketError> {
+        self.key(id, now).map(Key::export_key)
+    }
+
+    fn minting_key(&self, now: u64) -> Option<&Key> {
+        (self.keys.iter())
+            .filter(|key| (key.spec.mint_from..key.spec.mint_until).contains(&now))
+            .max_by_key(|key| key.spec.mint_from)
+    }
+
     fn key(&self, id: u8, now: u64) -> Result<&Key, TicketError> {
         let key = self.keys.iter().find(|key| key.spec.id == id).ok_or(TicketError::UnknownKey)?;
         if now < key.spec.accept_until { Ok(key) } else { Err(TicketError::KeyRetired) }
@@ -165,6 +186,13 @@ impl Key {
             call_cipher: Aes128::new(&call_key.into()),
             password_mac: <Hmac<Sha256> as KeyInit>::new(&pad_to_block(password_key).into()),
         }
+    }
+
+    /// Derived where it is asked for: most holders of a ring never do.
+    fn export_key(&self) -> ExportKey {
+        let mut secret = [0; 32];
+        derive(&Hkdf::<Sha256>::new(None, &self.spec.secret), b"antiphon call export 1", &mut secret);
+        ExportKey { id: self.spec.id, secret }
     }
 
     fn password(&self, ufrag: &[u8]) -> String {

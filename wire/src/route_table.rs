@@ -150,6 +150,8 @@ pub struct RouteTable {
     document: Document,
     /// Block number (`first / 8`) to position; keys are the operator's, not a stranger's.
     index: HashMap<u32, usize>,
+    /// How the pod at a hop address stands: of two blocks, as when an address is used again, the one that is not lost.
+    states: HashMap<SocketAddr, BlockState>,
 }
 
 /// Who owns a route now.
@@ -170,6 +172,7 @@ impl RouteTable {
             return Err(RouteTableError::BadWorkers(relay.name.clone()));
         }
         let mut index = HashMap::with_capacity(document.blocks.len());
+        let mut states = HashMap::with_capacity(document.blocks.len());
         for (position, block) in document.blocks.iter().enumerate() {
             if !block.first.is_multiple_of(BLOCK_SIZE) {
                 return Err(RouteTableError::UnalignedBlock(block.first));
@@ -178,8 +181,12 @@ impl RouteTable {
             if index.insert(block.first / BLOCK_SIZE, position).is_some() {
                 return Err(RouteTableError::DuplicateBlock(block.first));
             }
+            let state = states.entry(block.hop).or_insert(block.state);
+            if *state == BlockState::Lost {
+                *state = block.state;
+            }
         }
-        Ok(Self { document, index })
+        Ok(Self { document, index, states })
     }
 
     pub fn to_json(&self) -> String {
@@ -215,11 +222,14 @@ impl RouteTable {
         self.document.blocks.get(*self.index.get(&(route / BLOCK_SIZE))?)
     }
 
-    /// The owner of one route, moves taken into account.
+    /// The owner of one route. One that was moved is lost with the pod that it was moved to, not with its block.
     pub fn owner(&self, route: u32) -> Option<Owner> {
         let block = self.block_of(route)?;
-        let moved = block.moved.iter().find(|moved| moved.route == route);
-        Some(Owner { hop: moved.map_or(block.hop, |moved| moved.hop), state: block.state })
+        let Some(moved) = block.moved.iter().find(|moved| moved.route == route) else {
+            return Some(Owner { hop: block.hop, state: block.state });
+        };
+        let state = self.states.get(&moved.hop).copied().unwrap_or(BlockState::Active);
+        Some(Owner { hop: moved.hop, state })
     }
 
     /// Whether `newer` may replace this table. A block that `newer` says is [`BlockState::Lost`] is not dropped: that is a

@@ -33,6 +33,10 @@ mod attribute {
     /// draft-hancke-webrtc-sped: a DTLS datagram inside a check, and its acknowledgement.
     pub const DTLS_IN_STUN: u16 = 0xC070;
     pub const DTLS_IN_STUN_ACK: u16 = 0xC071;
+
+    /// Those that may be in a Binding message, of the range in which a reader has to know them (RFC 8489 §14).
+    pub const KNOWN_REQUIRED: [u16; 7] =
+        [USERNAME, MESSAGE_INTEGRITY, ERROR_CODE, UNKNOWN_ATTRIBUTES, XOR_MAPPED_ADDRESS, PRIORITY, USE_CANDIDATE];
 }
 
 pub type TransactionId = [u8; 12];
@@ -228,11 +232,24 @@ impl<'a> Message<'a> {
             }
             attribute::ERROR_CODE => self.error_code = self.error_code.or(Some(read_error_code(value)?)),
             attribute::DTLS_IN_STUN => self.embeds_dtls = true,
-            attribute::UNKNOWN_ATTRIBUTES => {}
-            kind if kind < 0x8000 => self.unknown_required = self.unknown_required.or(Some(kind)),
+            kind if kind < 0x8000 && !attribute::KNOWN_REQUIRED.contains(&kind) => {
+                self.unknown_required = self.unknown_required.or(Some(kind));
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// All comprehension-required attributes that we do not know (RFC 8489 §6.3.1), as often as they are there.
+    pub fn unknown_attributes(&self) -> impl Iterator<Item = u16> {
+        let protected = self.integrity_at.unwrap_or(self.datagram.len());
+        let mut rest = self.datagram.get(HEADER_LEN..protected).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (kind, _, after) = split_attribute(rest).ok()?;
+            rest = after;
+            Some(kind)
+        })
+        .filter(|kind| *kind < 0x8000 && !attribute::KNOWN_REQUIRED.contains(kind))
     }
 
     /// The two halves of a check's USERNAME, `receiver:sender` (RFC 8445 §7.2.2).

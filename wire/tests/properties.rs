@@ -141,8 +141,30 @@ proptest! {
     fn a_response_is_read_as_it_was_written(id: [u8; 12], address in address(), code in 300..700_u16, kind: u16) {
         let datagram = Encoder::new(Class::Success, id).xor_mapped_address(address).finish(b"password");
         prop_assert_eq!(stun::parse(&datagram).unwrap().xor_mapped_address, Some(address));
-        let datagram = Encoder::new(Class::Error, id).error_code(code).unknown_attribute(kind).finish_unprotected();
+        let kinds = std::iter::once(kind);
+        let datagram = Encoder::new(Class::Error, id).error_code(code).unknown_attributes(kinds).finish_unprotected();
         prop_assert_eq!(stun::parse(&datagram).unwrap().error_code, Some(code));
+    }
+
+    /// The first of all that are listed is the one that the parser reports, and what follows MESSAGE-INTEGRITY is in neither.
+    #[test]
+    fn unknown_required_attributes_are_listed_in_their_order(
+        id: [u8; 12], kinds in prop::collection::vec(0x4000..0x8028_u16, 0..8)
+    ) {
+        let mut datagram = Encoder::new(Class::Request, id).username(b"abcd:efgh").finish(b"password");
+        let extras: Vec<u8> = kinds.iter().flat_map(|kind| [kind.to_be_bytes(), [0, 0]].concat()).collect();
+        let kept = kinds.iter().copied().filter(|kind| (0x4000..0x8000).contains(kind)).collect::<Vec<_>>();
+        let end = datagram.len() - 32;
+        let protected = datagram.split_off(end);
+        for (before, after, expected) in [(&extras[..], &[][..], &kept[..]), (&[], &extras, &[])] {
+            let mut extended = [&datagram[..], before, &protected[..24], after].concat();
+            let length = u16::try_from(extended.len() - 20).unwrap();
+            extended[2..4].copy_from_slice(&length.to_be_bytes());
+            let read = stun::parse(&extended).unwrap();
+            let listed: Vec<u16> = read.unknown_attributes().collect();
+            prop_assert_eq!(&listed[..], expected);
+            prop_assert_eq!(read.unknown_required, expected.first().copied());
+        }
     }
 
     /// FINGERPRINT covers all, MESSAGE-INTEGRITY what matters: no changed byte goes unseen.

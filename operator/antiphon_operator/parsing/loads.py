@@ -18,7 +18,8 @@ def read_load(body: bytes, at: float) -> PodLoad | None:
     capacity, live = answer.integer("capacity", -1), answer.integer("live", -1)
     if capacity < 0 or live < 0:
         return None
-    return PodLoad(capacity, live, draining=answer.flag("draining"), backend=_backend(answer), at=at)
+    draining, closed = answer.flag("draining"), answer.text("closed") is not None
+    return PodLoad(capacity, live, draining=draining, backend=_backend(answer), at=at, closed=closed)
 
 
 def _backend(answer: Fields) -> BackendState:

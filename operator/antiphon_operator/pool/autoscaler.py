@@ -40,10 +40,10 @@ def autoscaled(
 ) -> Scaling:
     """The wanted number, given the one before: more at once, fewer after the stabilization window.
 
-    A pod that may have calls and does not answer is taken as empty where more pods are the question and as full where
-    fewer are: what is not known moves nothing.
+    A pod that is overloaded counts as full. One that may have calls and does not answer is taken as empty where more
+    pods are the question and as full where fewer are: what is not known moves nothing.
     """
-    known = sum(pod.load.live for pod in pods if pod.load is not None)
+    known = sum(pod.load.taken for pod in pods if pod.load is not None)
     unknown = per_pod * sum(pod.load is None and pod.routes_published for pod in pods)
     # At least this many are needed, and surely no more than that many.
     least, most = needed(known, settings.target, per_pod), needed(known + unknown, settings.target, per_pod)

@@ -74,7 +74,7 @@ def _measured(census: Census, now: float) -> Figures:
     return Figures(
         calls=sum(everywhere),
         capacity=sum(load.capacity for load in loads),
-        free=sum(max(0, load.capacity - load.live) for load in loads),
+        free=sum(load.free for load in loads),
         measured_at=now,
     )
 

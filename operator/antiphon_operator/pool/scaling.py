@@ -17,7 +17,13 @@ def scaling(pool: TransceiverPool, status: Manifest, pods: Sequence[ObservedPod]
     if spec.scaling.mode is not ScalingMode.FREE_CAPACITY:
         return Scaling(spec.replicas)
     before = remembered(status) or Scaling(len(pods))
-    return autoscaled(pods, spec.scaling.free_capacity, spec.sessions_per_pod, before, now)
+    return autoscaled(pods, spec.scaling.free_capacity, calls_per_pod(pods, spec.sessions_per_pod), before, now)
+
+
+def calls_per_pod(pods: Sequence[ObservedPod], most: int) -> int:
+    """What the pool allows, or fewer: what the pods that have answered found that they carry."""
+    found = [pod.load.capacity for pod in pods if pod.load is not None]
+    return max(1, min(most, sum(found) // len(found))) if found else most
 
 
 def free_target(pool: TransceiverPool, capacity: int) -> int | None:

@@ -53,7 +53,7 @@ impl Plane {
             clock: Clock::start(),
             validity: limits.validity,
             flows: Flows::new(limits.flows, seed),
-            routes: ArcSwap::from_pointee(Routes::first(table)),
+            routes: ArcSwap::from_pointee(Routes::new(table)),
             keys: ArcSwap::from_pointee(keys),
             counters: Counters::new(limits.workers),
             locals: LocalAddresses::default(),
@@ -66,7 +66,7 @@ impl Plane {
     }
 
     pub fn set_table(&self, table: RouteTable) {
-        let routes = self.routes.load().succeeded_by(table, self.clock.now());
+        let routes = Routes::new(table);
         self.routes.store(routes.into());
     }
 

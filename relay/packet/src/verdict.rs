@@ -73,7 +73,7 @@ pub fn uplink(view: &View<'_>, source: FlowKey, datagram: &[u8]) -> Uplink {
 pub fn downlink(view: &View<'_>, from: SocketAddr, record: &Record<'_>) -> Downlink {
     let key = FlowKey::new(record.local_index, record.client);
     let checked = check_payload(record.payload)
-        .and_then(|()| view.routes.check_return(record.route, from, view.now))
+        .and_then(|()| view.routes.check_return(record.route, from))
         .and_then(|()| view.flows.confirm(key, record.route, view.now));
     match checked {
         Ok(()) => Downlink::Send { local_index: record.local_index, client: record.client },

@@ -4,6 +4,9 @@ const SLOW_AFTER_MS = 2000;
 const NO_ANSWER_AFTER_MS = 10000;
 const ASK_EVERY_MS = 1000;
 const ANSWER_WITHIN_MS = 3000;
+const BACK_BY_ITSELF_MS = 2000;
+const RESTART_EVERY_MS = 4000; // the service takes one every 2 s
+const MOST_RESTARTS = 6; // by then the service has given the call up too
 
 export class Call {
   constructor({ model, on }) {
@@ -20,6 +23,7 @@ export class Call {
 
   #timers = new Set();
   #asking = false;
+  #restarting = false;
   #path = null;
 
   #connect() {
@@ -118,26 +122,61 @@ export class Call {
       this.#mark("dtls");
       this.on("connected", {});
     } else if (state === "disconnected") {
-      this.on("connectionLost", {});
-      this.#askWhy();
+      this.#lost(BACK_BY_ITSELF_MS);
     } else if (state === "failed") {
-      this.#failed();
+      if (this.marks.dtls) this.#lost(0);
+      else this.#fail(this.marks.ice ? "dtls" : "ice");
     }
   }
 
-  async #failed() {
-    if (this.marks.dtls) {
-      if (!(await this.#ended())) this.#fail("network");
-    } else {
-      this.#fail(this.marks.ice ? "dtls" : "ice");
+  #lost(patienceMs) {
+    this.on("connectionLost", {});
+    this.#askWhy();
+    this.#comeBack(patienceMs);
+  }
+
+  // The call is still there, and so is its place: what has to be found is another way to it.
+  async #comeBack(patienceMs) {
+    if (this.#restarting) return;
+    this.#restarting = true;
+    await this.#pause(patienceMs);
+    for (let tries = 1; tries <= MOST_RESTARTS && this.#isLost(); tries++) {
+      this.on("restart", { tries, most: MOST_RESTARTS });
+      await this.#restartIce();
+      await this.#pause(RESTART_EVERY_MS);
     }
+    this.#restarting = false;
+    if (this.#isLost() && !(await this.#ended())) this.#fail("network");
+  }
+
+  // An offer that was not answered is sent once more; the service knows it if only its answer was lost.
+  async #restartIce() {
+    try {
+      if (this.pc.signalingState === "stable") {
+        this.pc.restartIce();
+        await this.pc.setLocalDescription();
+      }
+      const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+      const headers = { "content-type": "application/sdp" };
+      const body = this.pc.localDescription.sdp;
+      const response = await fetch(this.#path, { method: "PATCH", headers, body, signal });
+      if (response.ok && !this.closed) await this.pc.setRemoteDescription({ type: "answer", sdp: await response.text() });
+    } catch { /* the next try is soon */ }
+  }
+
+  #isLost() {
+    return !this.closed && this.pc.connectionState !== "connected";
+  }
+
+  #pause(ms) {
+    return new Promise((resolve) => this.#after(ms, resolve));
   }
 
   // A closed channel and a service that twice says nothing of the call: both are gone, long before ICE notices.
   async #channelClosed() {
     let silences = 0;
     for (let asked = 0; asked < 2 && !this.closed; asked++) {
-      if (asked > 0) await new Promise((resolve) => this.#after(ASK_EVERY_MS, resolve));
+      if (asked > 0) await this.#pause(ASK_EVERY_MS);
       const told = await this.#ask();
       if (told === "ended") return;
       if (told === "silent") silences++;
@@ -152,7 +191,7 @@ export class Call {
     if (this.#asking || this.closed) return;
     this.#asking = true;
     while (!this.closed && !(await this.#ended()) && this.pc.connectionState !== "connected") {
-      await new Promise((resolve) => this.#after(ASK_EVERY_MS, resolve));
+      await this.#pause(ASK_EVERY_MS);
     }
     this.#asking = false;
   }

@@ -114,6 +114,7 @@ function heard(event, more) {
   if (event === "message") report.message(more.data);
   else if (event === "mark") report.mark(more.stage);
   else if (event === "slow") change({ slow: true });
+  else if (event === "restart") change(more);
   else if (event === "track") play();
   else happen(event, more);
   if (event === "connected") {

@@ -67,7 +67,9 @@ const END_REASONS = {
   max_duration: "it reached the longest duration allowed here.",
   backend_lost: "the voice agent went away.",
   drain_deadline: "the pod was replaced.",
+  overload: "the service was overloaded, and the newest calls went first.",
   transceiver_lost: "the pod that held it was lost.",
+  moved: "it went on elsewhere.",
   internal_error: "an error inside the service.",
 };
 
@@ -104,7 +106,8 @@ const SENTENCES = {
     ] ?? "Listening.",
   speaking: () => "Agent is speaking; just talk to interrupt.",
   interrupted: () => "Interrupted. Go on, the agent is listening.",
-  reconnecting: () => "Connection lost; reconnecting…",
+  reconnecting: ({ tries, most }) =>
+    tries ? `Connection lost; looking for another way, try ${tries} of ${most}…` : "Connection lost; reconnecting…",
   ending: ({ secondsLeft }) => `This call ends in ${secondsLeft ?? 60} s.`,
   ended: ({ reason }) => `Call ended: ${END_REASONS[reason] ?? "the service ended it."}`,
   refused: ({ message, retryIn }) =>

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from antiphon_crds.transceiver_pool import FreeCapacity, Share
 from antiphon_operator.observed import Manifest, ObservedPod
 from antiphon_operator.pool.autoscaler import Limit, ScaleDown, Scaling, autoscaled, needed
-from antiphon_operator.pool.scaling import remembered, scaling, stored_scale_down
+from antiphon_operator.pool.scaling import calls_per_pod, remembered, scaling, stored_scale_down
 from transceiver_pools import load, pod, starting, transceiver_pool
 from voice_relays import NOW
 
@@ -81,6 +81,18 @@ def test_the_number_that_is_needed_is_the_smallest_that_does(calls: int, percent
             Scaling(4),
             id="a need for all of them ends the wait",
         ),
+        pytest.param(
+            [*pods(5), pod(1, load=load(1, PER_POD, closed=True))],
+            Scaling(2),
+            Scaling(2),
+            id="a pod that is overloaded is full, and the other has enough",
+        ),
+        pytest.param(
+            [*pods(6), pod(1, load=load(1, PER_POD, closed=True))],
+            Scaling(2),
+            Scaling(3),
+            id="a pod that is overloaded is full, and the other has too little",
+        ),
         pytest.param(pods(None, None), Scaling(2), Scaling(2), id="silent pods make no more pods"),
         pytest.param(pods(None, None, 0), Scaling(3), Scaling(3), id="silent pods make no fewer pods"),
         pytest.param(pods(10, 10, None), Scaling(2), Scaling(3), id="what the others say is enough to know"),
@@ -119,6 +131,32 @@ def test_what_it_remembers_outlives_the_operator() -> None:
     assert remembered(status) == before
     assert remembered({}) is None
     assert remembered({"desiredReplicas": 4, "scaleDown": {"startTime": "nonsense"}}) == Scaling(4)
+
+
+@pytest.mark.parametrize(
+    ("capacities", "expected"),
+    [
+        pytest.param([], 60, id="nobody has said anything"),
+        pytest.param([60, 60], 60, id="all carry what they may"),
+        pytest.param([60, 41], 50, id="one carries less: the mean"),
+        pytest.param([90], 60, id="no more than they may, of pods that the resource has changed under"),
+        pytest.param([0], 1, id="never none"),
+    ],
+)
+def test_a_pod_counts_for_what_the_pods_have_measured(capacities: list[int], expected: int) -> None:
+    there = [pod(number, load=load(0, capacity)) for number, capacity in enumerate(capacities)]
+    assert calls_per_pod([*there, starting(9)], 60) == expected
+
+
+def test_pods_that_carry_less_are_more() -> None:
+    pool = transceiver_pool(
+        "{relayRef: {name: edge}, backend: {type: Echo},"
+        " scaling: {mode: FreeCapacity, freeCapacity: {target: 10, maxReplicas: 9}}}"
+    )
+    there = [pod(number, load=load(20, 30)) for number in range(2)]
+    assert scaling(pool, {"desiredReplicas": 1}, there, NOW) == Scaling(2)
+    there = [pod(number, load=load(20, 60)) for number in range(2)]
+    assert scaling(pool, {"desiredReplicas": 1}, there, NOW) == Scaling(1)
 
 
 @pytest.mark.parametrize("mode", ["Fixed", "External"])

@@ -234,6 +234,12 @@ def test_its_capacity(live: int, scaling: str, expected: tuple[str, str]) -> Non
     assert brief(found, "Ready")[0][0] == "True"
 
 
+def test_a_pod_that_is_overloaded_has_nothing_free() -> None:
+    found = told(pod(1, load=load(30, closed=True)), pool=pool_of(1))
+    assert [found.status[key] for key in ("calls", "capacity", "free")] == [30, 60, 0]
+    assert brief(found, "CapacityAvailable") == [("False", "Full")]
+
+
 def test_a_table_that_is_refused_and_route_ids_that_are_used_up() -> None:
     refused = told(pod(1), refusals=(Refusal("RouteTable", "edge-0", 403, "no"),))
     assert brief(refused, "RoutesPublished", "Ready", "Stalled") == [

@@ -194,23 +194,32 @@ def test_a_pods_answer_is_seen_and_ends_with_the_pod() -> None:
     assert watched.news() == set(), "a late answer of a pod that is gone"
 
 
-@pytest.mark.parametrize(
-    "change",
+POD = "agents-00000008"
+
+endings = pytest.mark.parametrize(
+    "end",
     [
         pytest.param({"kind": ChangeKind.DELETED}, id="it is deleted"),
         pytest.param({"relay": "core"}, id="it is another fleet's"),
-        pytest.param({"uid": "another"}, id="another one has its name, and its address"),
+        pytest.param({"uid": "another"}, id="another one has its name, of which a watch had not told"),
     ],
 )
-def test_a_pod_that_is_gone_since_it_was_listed_is_not_sent_the_token(change: dict[str, str | ChangeKind]) -> None:
+
+
+def one_transceiver() -> tuple[Watched, Transceiver]:
     watched = Watched()
     watched.relay()
     watched.pool()
-    watched.pool_pod("agents-00000008")
+    watched.pool_pod(POD)
     watched.table("edge-0")
-    transceiver = next(watched.fleets.transceivers())
+    return watched, next(watched.fleets.transceivers())
+
+
+@endings
+def test_a_pod_that_is_gone_since_it_was_listed_is_not_sent_the_token(end: dict[str, str | ChangeKind]) -> None:
+    watched, transceiver = one_transceiver()
     assert watched.fleets.is_there(transceiver)
-    watched.pool_pod("agents-00000008", **change)  # type: ignore[arg-type]
+    watched.pool_pod(POD, **end)  # type: ignore[arg-type]
     assert not watched.fleets.is_there(transceiver)
 
 
@@ -271,27 +280,15 @@ def test_a_pod_without_owner_is_sent_the_token_where_the_ledger_says_its_address
     assert bool(list(watched.fleets.transceivers())) is is_sent
 
 
-@pytest.mark.parametrize(
-    "end",
-    [
-        pytest.param({"kind": ChangeKind.DELETED}, id="it is deleted"),
-        pytest.param({"relay": "core"}, id="it is another fleet's"),
-        pytest.param({"uid": "another"}, id="another one has its name, of which a watch had not told"),
-    ],
-)
+@endings
 def test_nothing_is_kept_of_a_pods_answer_when_it_is_gone(end: dict[str, str | ChangeKind]) -> None:
-    watched = Watched()
-    watched.relay()
-    watched.pool()
-    watched.pool_pod("agents-00000008")
-    watched.table("edge-0")
-    transceiver = next(watched.fleets.transceivers())
+    watched, transceiver = one_transceiver()
     load = PodLoad(60, 3, draining=False, backend=BackendState.REACHABLE, at=1.0)
     kept = weakref.ref(load)
     watched.fleets.heard_load(transceiver, load, matters=False)
     del load
     assert watched.observed().pools[0].pods[0].load is kept()
-    watched.pool_pod("agents-00000008", **end)  # type: ignore[arg-type]
+    watched.pool_pod(POD, **end)  # type: ignore[arg-type]
     gc.collect()
     assert kept() is None
     assert all(pod.load is None for pod in watched.observed().pools[0].pods)

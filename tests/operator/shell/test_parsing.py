@@ -298,10 +298,13 @@ def test_a_transceivers_answer() -> None:
     load = read_load(body, at=5.0)
     assert load is not None
     assert (load.capacity, load.live, load.draining, load.at) == (60, 3, True, 5.0)
-    assert load.backend is BackendState.UNREACHABLE
+    assert (load.backend, load.closed, load.free) == (BackendState.UNREACHABLE, False, 57)
+    overloaded = read_load(b'{"capacity": 60, "live": 3, "free": 0, "closed": "late"}', at=5.0)
+    assert overloaded is not None
+    assert (overloaded.closed, overloaded.free, overloaded.taken) == (True, 0, 60)
     older = read_load(b'{"capacity": 60, "live": 3}', at=5.0)
     assert older is not None
-    assert older.backend is BackendState.NOT_PROBED
+    assert (older.backend, older.closed) == (BackendState.NOT_PROBED, False)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"capacity": "many"}', b'{"live": 3}', b"[" * 100_000])

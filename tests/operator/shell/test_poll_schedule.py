@@ -1,5 +1,7 @@
 """Which transceivers are asked for their calls and when, and which answers make a fleet be planned anew."""
 
+from dataclasses import replace
+
 import pytest
 
 from antiphon_operator.fleets import FleetKey, Transceiver
@@ -77,6 +79,7 @@ def test_the_last_answer_counts_until_three_questions_failed() -> None:
         pytest.param(load(1), load(0), True, id="the last call ended"),
         pytest.param(load(1), load(1, draining=True), True, id="it drains"),
         pytest.param(load(1), load(1, backend=BackendState.UNREACHABLE), True, id="its backend is gone"),
+        pytest.param(load(1), replace(load(1), closed=True), True, id="it is overloaded"),
     ],
 )
 def test_an_answer_matters_where_a_plan_would_differ(before: PodLoad, after: PodLoad, *, matters: bool) -> None:

@@ -65,7 +65,7 @@ test("anything that goes wrong in any stage of a call is shown as failed or ende
 
 test("every state has one sentence, whatever is known", () => {
   const details = [
-    {}, { vip: "192.0.2.2:3478" }, { slow: true }, { message: "All places are taken.", retryIn: 4 }, { secondsLeft: 12 },
+    {}, { vip: "192.0.2.2:3478" }, { slow: true }, { tries: 1, most: 6 }, { message: "All places are taken.", retryIn: 4 }, { secondsLeft: 12 },
     ...REASONS.map((reason) => ({ reason })), ...STAGES.map((stage) => ({ stage, message: "It says why." })),
     { reason: "unheard_of" }, { stage: "unheard_of" }, ...["open", "held", "released", "muted"].map((microphone) => ({ microphone })),
   ];
@@ -76,6 +76,8 @@ test("every state has one sentence, whatever is known", () => {
       assert.doesNotMatch(said, /undefined|null|NaN/u);
     }
   }
+  assert.equal(sentence("reconnecting", {}), "Connection lost; reconnecting…");
+  assert.match(sentence("reconnecting", { tries: 2, most: 6 }), /try 2 of 6…$/u);
   assert.equal(sentence("ended", { reason: "drain_deadline" }), "Call ended: the pod was replaced.");
   assert.equal(sentence("refused", { message: "All places are taken.", retryIn: 4 }), "All places are taken. Next try in 4 s.");
   assert.equal(

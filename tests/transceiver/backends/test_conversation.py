@@ -4,7 +4,10 @@ import json
 from base64 import b64encode
 from typing import Any
 
-from antiphon_transceiver.backends.conversation import Conversation
+import pytest
+
+from antiphon_transceiver.backends.conversation import MOST_RESPONSE_MS, Conversation
+from antiphon_transceiver.backends.outbox import BYTES_PER_MS
 from antiphon_transceiver.media import Playout
 from realtime_server import RecordedCall
 
@@ -15,12 +18,20 @@ class Story:
     def __init__(self, *, first_word: str | None = None, room: bool = True) -> None:
         self.call = RecordedCall()
         self.sent: list[dict[str, Any]] = []
+        self.sent_after_sound: list[str] = []
         self.room = room
-        self.conversation = Conversation(first_word=first_word, send=self._send)
+        self.conversation = Conversation(
+            first_word=first_word, send=self._send, send_after_sound=self._send_after_sound
+        )
 
     def _send(self, text: str) -> bool:
         if self.room:
             self.sent.append(json.loads(text))
+        return self.room
+
+    def _send_after_sound(self, text: str) -> bool:
+        if self.room:
+            self.sent_after_sound.append(text)
         return self.room
 
     def server(self, kind: str, **fields: object) -> None:
@@ -60,6 +71,16 @@ def test_sound_is_played_and_every_other_event_is_the_clients() -> None:
     story.server("something.new", anything=[1])
     assert story.call.played == [("i1", b"\1\0\2\0")]
     assert story.call.event_types() == ["response.created", "response.output_audio.done", "something.new"]
+
+
+def test_the_call_is_told_when_no_more_comes_of_what_was_said_last() -> None:
+    story = Story()
+    story.audio(bytes(4))
+    story.server("response.output_audio.done", item_id="another")
+    assert story.call.complete == []
+    story.server("response.output_audio.done", item_id="i1")
+    story.server("response.output_audio.done", item_id="i1")
+    assert story.call.complete == ["i1"]
 
 
 def test_a_sample_cut_in_two_is_put_together_but_not_across_items() -> None:
@@ -150,6 +171,33 @@ def test_a_full_queue_is_said_once_and_the_rest_of_the_response_is_left_out() ->
     assert story.call.played == [("i2", bytes(2))]
 
 
+@pytest.mark.parametrize("responses", [["r1"], ["", "r2"], ["r1", "r2", "r3"]])
+def test_a_response_of_many_items_is_as_long_as_one_may_be_and_its_end_is_said_once(responses: list[str]) -> None:
+    """`responses`: those that speak in turns; one without a name is no longer than each of its items may be."""
+    story = Story()
+    minute = bytes(60_000 * BYTES_PER_MS)
+    minutes = MOST_RESPONSE_MS // 60_000
+    for number in range(minutes + 3):
+        for response in responses:
+            story.audio(minute, item=f"{response or 'same'} {number if response else ''}", response=response)
+    for response in responses:
+        spoken = [item for item, _ in story.call.played if item.startswith(f"{response or 'same'} ")]
+        assert len(spoken) == minutes
+    assert [event["error"]["code"] for event in story.call.events] == ["playout_full"] * len(responses)
+    assert len({event["event_id"] for event in story.call.events}) == len(responses)
+    assert all(event["type"] == "error" and event["error"]["type"] == "server_error" for event in story.call.events)
+    story.audio(bytes(2), item="another", response="r4")
+    assert story.call.played[-1] == ("another", bytes(2))
+
+
+def test_a_response_that_is_cut_off_ends_its_sound_there() -> None:
+    story = Story()
+    story.audio(bytes(MOST_RESPONSE_MS * BYTES_PER_MS), item="i1")
+    assert story.call.complete == []
+    story.audio(bytes(2), item="i1")
+    assert story.call.complete == ["i1"]
+
+
 def test_errors_about_our_own_events_are_not_the_clients() -> None:
     story = Story()
     story.audio(bytes(960))
@@ -164,12 +212,23 @@ def test_errors_about_our_own_events_are_not_the_clients() -> None:
     assert [event["error"]["event_id"] for event in story.call.events] == ["theirs"]
 
 
+def test_what_the_client_says_goes_behind_the_sound_and_what_we_say_does_not_wait() -> None:
+    story = Story(first_word='{"type": "session.update", "session": {}}')
+    story.server("session.created", session={})
+    story.client("input_audio_buffer.commit")
+    story.audio(bytes(960))
+    story.call.playout = Playout("i1", 10, unplayed_ms=10)
+    story.server("input_audio_buffer.speech_started")
+    assert story.sent_after_sound == ['{"type": "input_audio_buffer.commit"}']
+    assert [event["type"] for event in story.sent] == ["session.update", "conversation.item.truncate"]
+
+
 def test_a_client_is_told_what_was_wrong_with_its_event_and_when_the_backend_is_busy() -> None:
     story = Story(room=False)
     story.client("response.create")
     story.conversation.client_event("not an event", story.call)
     assert [event["error"]["code"] for event in story.call.events] == ["backend_busy", "invalid_event"]
-    assert story.sent == []
+    assert (story.sent, story.sent_after_sound) == ([], [])
 
 
 def test_a_backend_that_talks_nonsense_is_counted_and_its_nonsense_not_passed_on() -> None:
@@ -186,4 +245,4 @@ def test_an_update_nested_too_deep_to_be_written_is_no_event() -> None:
         text = '{"type":"session.update","session":{"a":' + "[" * levels + "]" * levels + "}}"
         story.conversation.client_event(text, story.call)
     assert [event["error"]["code"] for event in story.call.events] == ["invalid_event"] * 4
-    assert story.sent == []
+    assert (story.sent, story.sent_after_sound) == ([], [])

@@ -145,8 +145,9 @@ def test_a_session_that_is_no_object_is_refused(session: str) -> None:
         session_update(session)
 
 
-def test_a_clients_update_keeps_all_but_the_formats() -> None:
-    update = {"type": "session.update", "event_id": "e1", "session": {"audio": {"input": {"format": 1, "x": 2}}}}
+def test_a_clients_update_keeps_all_but_what_is_ours() -> None:
+    session = {"audio": {"input": {"format": 1, "x": 2}}, "antiphon": {"uplink_mode": "speed"}}
+    update = {"type": "session.update", "event_id": "e1", "session": session}
     event = parse_client_event(json.dumps(update))
     assert json.loads(event.text) == {
         "type": "session.update",
@@ -160,3 +161,8 @@ def test_other_events_of_a_client_go_as_they_are() -> None:
     assert parse_client_event(text).text == text
     assert not parse_client_event(text).clears_output
     assert parse_client_event('{"type":"output_audio_buffer.clear"}').clears_output
+
+
+def test_sound_comes_as_media_and_not_as_events() -> None:
+    with pytest.raises(EventError, match="as media"):
+        parse_client_event(append_audio(bytes(960)))

@@ -1,5 +1,5 @@
-"""The whole way of a voice but for UDP and DTLS: two media sessions, the Realtime client, and the example agent as a
-process of its own. The media run on the test's clock, the WebSocket on the real one."""
+"""The whole way of a voice but for relays and DTLS: two media sessions, the Realtime client, and the example agent as a
+process of its own."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ class LiveCall(RecordedCall):
     def play(self, pcm: bytes, item_id: str) -> None:
         self.media.play(pcm, item_id)
 
+    def end_of_item(self, item_id: str) -> None:
+        self.media.end_of_item(item_id)
+
     def flush(self) -> Playout:
         self.flushed.append(self.media.flush())
         return self.flushed[-1]
@@ -65,10 +68,9 @@ class Talk:
     async def go_on_until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(20):
             while not condition():
-                self.pair.run(0.02)
+                self.pair.pump(0.0)
                 self.backend.hear(bytes(self.pair.right.heard))
                 self.pair.right.heard.clear()
-                # The agent is another process: it needs real time, though less than the media's.
                 await asyncio.sleep(0.002)
 
 
@@ -76,16 +78,17 @@ class Talk:
 async def talk_with_the_parrot() -> AsyncIterator[Talk]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    # At pace 0 it answers at once, whatever the speed at which the test's clock runs.
     process = await asyncio.create_subprocess_exec(sys.executable, str(PARROT), "--port", str(port), "--pace", "0")
     settings = BackendSettings(BackendKind.REALTIME, URL(f"ws://127.0.0.1:{port}/v1/realtime"))
-    backend = None
+    backend, pair = None, MediaPair()
+    pair.start()
     try:
         backend = await connected(settings)
-        yield Talk(backend, MediaPair())
+        yield Talk(backend, pair)
     finally:
         if backend is not None:
             await backend.close()
+        pair.close()
         process.terminate()
         async with asyncio.timeout(10):
             await process.wait()

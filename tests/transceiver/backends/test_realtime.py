@@ -24,6 +24,7 @@ from antiphon_transceiver.backends import (
     create_backend,
 )
 from antiphon_transceiver.backends.events import parse_server_event
+from antiphon_transceiver.backends.outbox import MOST_EVENTS
 from antiphon_transceiver.backends.realtime import MOST_MESSAGE_BYTES, RealtimeBackend
 from antiphon_transceiver.media import Playout
 from realtime_server import RecordedCall, eventually, http_server, realtime_server
@@ -44,7 +45,7 @@ def backend_for(
 
 @asynccontextmanager
 async def connected(backend: Backend) -> AsyncIterator[RecordedCall]:
-    call = RecordedCall()
+    call = RecordedCall(on_mark=backend.marked)
     backend.attach(call)
     await backend.connect()
     try:
@@ -78,8 +79,8 @@ async def test_what_the_caller_says_arrives_in_order_with_the_clients_events() -
         backend = backend_for(server.url)
         async with connected(backend):
             conversation = await server.conversation()
-            for _ in range(3):
-                backend.hear(CHUNK[:960])
+            backend.hear(CHUNK)
+            backend.hear(CHUNK[:960])
             backend.client_event('{"type":"input_audio_buffer.commit"}')
             backend.hear(CHUNK)
             await eventually(lambda: len(conversation.heard) == 4)
@@ -89,12 +90,49 @@ async def test_what_the_caller_says_arrives_in_order_with_the_clients_events() -
                 "input_audio_buffer.commit",
                 "input_audio_buffer.append",
             ]
-            assert conversation.sound() == CHUNK[:960] * 3 + CHUNK
+            assert conversation.sound() == CHUNK + CHUNK[:960] + CHUNK
+
+
+async def test_the_clients_events_wait_for_the_sound_that_came_before_them() -> None:
+    async with realtime_server() as server:
+        backend, call = backend_for(server.url), RecordedCall()
+        backend.attach(call)
+        await backend.connect()
+        conversation = await server.conversation()
+        backend.hear(CHUNK)
+        backend.client_event('{"type":"first"}')
+        backend.client_event('{"type":"second"}')
+        backend.hear(CHUNK[:960])
+        # The first one's mark says nothing of the second.
+        assert call.marks == 1
+        backend.marked()
+        backend.hear(CHUNK)
+        assert call.marks == 2
+        backend.marked()
+        assert call.marks == 2
+        backend.client_event('{"type":"third"}')
+        assert call.marks == 3
+        backend.marked()
+        await eventually(lambda: len(conversation.heard) == 6)
+        await backend.close()
+        append = "input_audio_buffer.append"
+        assert [event["type"] for event in conversation.heard] == [append, append, "first", append, "second", "third"]
+
+
+async def test_a_client_that_says_too_much_while_its_sound_is_on_its_way_is_told() -> None:
+    async with realtime_server() as server:
+        backend, call = backend_for(server.url), RecordedCall()
+        backend.attach(call)
+        for _ in range(MOST_EVENTS + 1):
+            backend.client_event('{"type":"response.create"}')
+        assert [event["error"]["code"] for event in call.events] == ["backend_busy"]
+        await backend.close()
 
 
 async def test_what_was_said_before_the_connection_is_sent_when_it_is_there() -> None:
     async with realtime_server() as server:
-        backend, call = backend_for(server.url), RecordedCall()
+        backend = backend_for(server.url)
+        call = RecordedCall(on_mark=backend.marked)
         backend.attach(call)
         backend.hear(CHUNK)
         backend.client_event('{"type":"response.create"}')
@@ -190,6 +228,20 @@ async def test_closing_is_quick_and_silent_even_if_the_backend_is_stuck() -> Non
         await backend.close()
         assert loop.time() - began < 3
         assert call.closed == []
+
+
+async def test_what_the_client_said_before_the_end_still_arrives() -> None:
+    async with realtime_server() as server:
+        backend = backend_for(server.url)
+        # Nobody says that the sound before the events is here.
+        backend.attach(RecordedCall())
+        await backend.connect()
+        conversation = await server.conversation()
+        for number in range(MOST_EVENTS):
+            backend.client_event(json.dumps({"type": "said", "number": number}))
+        await backend.close()
+        await eventually(lambda: server.departures == server.arrivals)
+        assert [event["number"] for event in conversation.events("said")] == list(range(MOST_EVENTS))
 
 
 async def test_a_farewell_that_is_cut_short_leaves_no_connection() -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from yarl import URL
 
 from antiphon_transceiver.media.playout import Playout
+from antiphon_transceiver.media.settings import UplinkMode
 
 
 class BackendUnreachable(Exception):  # noqa: N818 - named for what the caller is told: backend_unreachable
@@ -22,11 +23,21 @@ class BackendEvents(Protocol):
     def play(self, pcm: bytes, item_id: str) -> None:
         """PCM16 mono at 24 kHz. Raises PlayoutFull: there is no room, and nothing of it was taken."""
 
+    def play_live(self, pcm: bytes) -> None:
+        """The same with sound that comes as fast as it is heard, of no item. What of it piled up, as in a stall of
+        the machine, is left out; of responses, which come faster, nothing is."""
+
+    def end_of_item(self, item_id: str) -> None:
+        """No more of the item is played."""
+
     def flush(self) -> Playout:
         """The caller interrupts: what is queued is not played; what was played of it is the answer."""
 
     def send_event(self, text: str) -> None:
         """To the client's data channel."""
+
+    def mark(self) -> None:
+        """Asks for `Backend.marked`. To be asked again once that was called."""
 
     def backend_closed(self, why: str) -> None:
         """The backend ended the conversation, or was lost. Said at most once, and not after `close`."""
@@ -52,6 +63,9 @@ class Backend(Protocol):
 
     def client_event(self, text: str) -> None:
         """From the client's data channel. Never blocks; may be called before `connect` is done."""
+
+    def marked(self) -> None:
+        """All of the caller's sound that had come when `BackendEvents.mark` was called was given to `hear`."""
 
     def statistics(self) -> BackendStatistics:
         """What was lost between the caller and the backend."""
@@ -84,3 +98,9 @@ class CallRequest:
     model: str | None = None
     session: str | None = None
     """JSON text of the session that the client asked for."""
+    uplink_mode: UplinkMode | None = None
+    """None: the pod's."""
+    conversation: str = ""
+    """A name that the call keeps, whichever pod has it. It is not the call id, and nothing can be done with it."""
+    takeovers: int = 0
+    """How often the call has changed its pod, and its backend with it."""

@@ -23,18 +23,29 @@ from antiphon_transceiver.backends.events import (
     parse_server_event,
     truncate_item,
 )
-from antiphon_transceiver.media.playout import Playout, PlayoutFull
+from antiphon_transceiver.backends.outbox import BYTES_PER_MS
+from antiphon_transceiver.media import Playout, PlayoutFull
 
 logger = logging.getLogger(__name__)
+
+MOST_RESPONSE_MS = 10 * 60 * 1000
+"""Of one response, all its items together: the longest of the OpenAI Realtime API is shorter. What comes on top is not
+played, for a response that does not end would cost its caller the call."""
 
 _REMEMBERED = 32
 
 
 class Conversation:
-    def __init__(self, *, first_word: str | None, send: Callable[[str], bool]) -> None:
-        """`first_word`: sent when the backend has said `session.created`. `send`: False if there is no room."""
+    def __init__(
+        self, *, first_word: str | None, send: Callable[[str], bool], send_after_sound: Callable[[str], bool]
+    ) -> None:
+        """`first_word`: sent when the backend has said `session.created`. `send`: False if there is no room.
+
+        `send_after_sound`: the same for what must not overtake what the caller said before it.
+        """
         self._first_word = first_word
         self._send = send
+        self._send_after_sound = send_after_sound
         self._interrupts = True
         self._response_id = ""
         self._open_item = ""
@@ -45,6 +56,8 @@ class Conversation:
         """Response id of the sound that came last; its item's where the server names no responses."""
         self._cut_utterances: deque[str] = deque(maxlen=_REMEMBERED)
         """What is still under way of these is not played."""
+        self._lengths: dict[str, int] = {}
+        """Bytes of sound by utterance, those that spoke last."""
         self._content_indexes: dict[str, int] = {}
         self._said = 0
         self.malformed = 0
@@ -66,6 +79,7 @@ class Conversation:
                 return False
             case AudioDone(item_id) if item_id == self._open_item:
                 self._open_item = ""
+                events.end_of_item(item_id)
             case SpeechStarted() if self._interrupts:
                 self._cut(events.flush())
             case SessionDescribed():
@@ -87,7 +101,7 @@ class Conversation:
             # Over WebRTC the sound that waits is here, not at the backend, which does not know this event.
             self._cut(events.flush())
             events.send_event(output_cleared(number=self._count(), response_id=self._response_id))
-        elif not self._send(event.text):
+        elif not self._send_after_sound(event.text):
             message = "Too many events wait for the backend; this one was not sent on."
             events.send_event(error_event("backend_busy", message, number=self._count()))
 
@@ -109,11 +123,22 @@ class Conversation:
         whole = len(pcm) // 2 * 2
         self._half_sample = pcm[whole:]
         try:
+            self._lengthen(utterance, whole)
             events.play(pcm[:whole], delta.item_id)
         except PlayoutFull as full:
             self._cut_utterances.append(utterance)
+            events.end_of_item(delta.item_id)
             message = f"The rest of this response is not played: {full}."
             events.send_event(error_event("playout_full", message, number=self._count()))
+
+    def _lengthen(self, utterance: str, size: int) -> None:
+        """Raises PlayoutFull."""
+        length = self._lengths.pop(utterance, 0) + size
+        if length > MOST_RESPONSE_MS * BYTES_PER_MS:
+            raise PlayoutFull("it is longer than one may be")
+        self._lengths[utterance] = length
+        if len(self._lengths) > _REMEMBERED:
+            del self._lengths[next(iter(self._lengths))]
 
     def _cut(self, playout: Playout) -> None:
         """Tells the backend how much of what it said was heard, so that it remembers no more than that."""

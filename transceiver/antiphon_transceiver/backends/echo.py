@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from antiphon_transceiver.backends.backend import BackendEvents, BackendStatistics
 from antiphon_transceiver.backends.outbox import BYTES_PER_MS
-from antiphon_transceiver.media.playout import PlayoutFull
+from antiphon_transceiver.media import PlayoutFull
 
 
 class EchoBackend:
@@ -22,12 +22,15 @@ class EchoBackend:
         if self._events is None:
             return
         try:
-            self._events.play(pcm, "")
+            self._events.play_live(pcm)
         except PlayoutFull:
             self._dropped_bytes += len(pcm)
 
     def client_event(self, text: str) -> None:
         """An echo has nothing to say to events."""
+
+    def marked(self) -> None:
+        """Nor asks when."""
 
     def statistics(self) -> BackendStatistics:
         return BackendStatistics(sound_dropped_ms=self._dropped_bytes // BYTES_PER_MS)

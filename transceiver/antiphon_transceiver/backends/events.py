@@ -12,6 +12,11 @@ from typing import Any
 
 import orjson
 
+OUR_EXTENSION = "antiphon"
+"""Of a session: what it says to the transceiver and not to the backend."""
+
+_OURS = frozenset({"input_audio_format", "output_audio_format", OUR_EXTENSION})
+
 OUR_EVENT_PREFIX = "antiphon_"
 """Of the event ids of what the transceiver says by itself: errors about those are not the client's."""
 
@@ -87,10 +92,13 @@ def parse_server_event(text: str) -> ServerEvent:
 
 
 def parse_client_event(text: str) -> ClientEvent:
-    """Raises EventError only. Audio formats are left out of an update of the session: they are the transceiver's."""
+    """Raises EventError only. What is the transceiver's is left out of an update of the session."""
     event = _object_of(text)
+    if event["type"] == "input_audio_buffer.append":
+        # Nobody would measure it: a backend that is paid by the second would hear hours in a minute.
+        raise EventError("in a WebRTC call the sound comes as media")
     if event["type"] == "session.update" and isinstance(event.get("session"), dict):
-        text = _dumps({**event, "session": _without_formats(event["session"])})
+        text = _dumps({**event, "session": _for_backend(event["session"])})
     return ClientEvent(clears_output=event["type"] == "output_audio_buffer.clear", text=text)
 
 
@@ -105,7 +113,7 @@ def session_update(session: str) -> str:
         raise EventError("the session is not JSON") from error
     if not isinstance(wanted, dict):
         raise EventError("the session is not an object")
-    asked = {name: value for name, value in _without_formats(wanted).items() if name != "model"}
+    asked = {name: value for name, value in _for_backend(wanted).items() if name != "model"}
     return _dumps({"type": "session.update", "session": asked})
 
 
@@ -175,9 +183,9 @@ def _error(event: dict[str, Any]) -> ErrorReported:
     )
 
 
-def _without_formats(session: dict[str, Any]) -> dict[str, Any]:
+def _for_backend(session: dict[str, Any]) -> dict[str, Any]:
     """A browser's session may name any format, for in WebRTC it has no meaning; between us and the backend it has."""
-    kept = {name: value for name, value in session.items() if name not in ("input_audio_format", "output_audio_format")}
+    kept = {name: value for name, value in session.items() if name not in _OURS}
     if isinstance(kept.get("audio"), dict):
         kept["audio"] = {side: _without_format(value) for side, value in kept["audio"].items()}
     return kept

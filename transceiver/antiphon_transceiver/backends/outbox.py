@@ -1,4 +1,8 @@
-"""What waits to be sent to a backend: the caller's sound and the client's events, in order and bounded. Pure."""
+"""What waits to be sent to a backend: the caller's sound and the client's events, in order and bounded. Pure.
+
+Sound comes in chunks and by way of a decoder, events do not: an event that came after a sound may be here before it. So
+the client's events are held until the sound before them is here.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,6 @@ from collections import deque
 
 SAMPLE_RATE = 24_000
 BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
-CHUNK_MS = 40
-"""Of sound in one message: half the messages of 20 ms, and the price is 20 ms of delay."""
 
 MOST_SOUND_MS = 2000
 """Older sound is not worth hearing: a model that lags two seconds behind answers yesterday's question."""
@@ -15,15 +17,13 @@ MOST_SOUND_MS = 2000
 MOST_EVENTS = 128
 MOST_EVENT_BYTES = 1 << 20
 
-_CHUNK_BYTES = CHUNK_MS * BYTES_PER_MS
 _MOST_SOUND_BYTES = MOST_SOUND_MS * BYTES_PER_MS
 
 
 class Outbox:
     def __init__(self) -> None:
         self._entries: deque[bytes | str] = deque()
-        self._chunk = bytearray()
-        """Of the sound that came last, less than a message."""
+        self._held: deque[str] = deque()
         self._sound_bytes = 0
         self._events = 0
         self._event_bytes = 0
@@ -37,24 +37,35 @@ class Outbox:
         return bool(self._entries)
 
     def hear(self, pcm: bytes) -> None:
-        """Beyond two seconds the oldest sound goes."""
-        self._chunk += pcm
-        while len(self._chunk) >= _CHUNK_BYTES:
-            self._put_sound(_CHUNK_BYTES)
+        """A chunk is a message. Beyond two seconds the oldest sound goes."""
+        if pcm:
+            self._entries.append(pcm)
+            self._sound_bytes += len(pcm)
         while self._sound_bytes > _MOST_SOUND_BYTES:
             self._drop_oldest_sound()
 
     def put_event(self, text: str) -> bool:
-        """False: there is no room, and nothing was taken. What was heard before the event goes before it."""
-        size = _size(text)
-        if self._events >= MOST_EVENTS or self._event_bytes + size > MOST_EVENT_BYTES:
-            return False
-        if self._chunk:
-            self._put_sound(len(self._chunk))
-        self._entries.append(text)
-        self._events += 1
-        self._event_bytes += size
-        return True
+        """False: there is no room, and nothing was taken."""
+        is_taken = self._counts_in(text)
+        if is_taken:
+            self._entries.append(text)
+        return is_taken
+
+    def hold_event(self, text: str) -> bool:
+        """The same; sound goes before it until it is released."""
+        is_taken = self._counts_in(text)
+        if is_taken:
+            self._held.append(text)
+        return is_taken
+
+    @property
+    def held(self) -> int:
+        return len(self._held)
+
+    def release(self, events: int) -> None:
+        """Of the held ones the first: what they waited for is here."""
+        for _ in range(min(events, len(self._held))):
+            self._entries.append(self._held.popleft())
 
     def take(self) -> bytes | str | None:
         """The next message: PCM, or an event's text."""
@@ -64,10 +75,14 @@ class Outbox:
         self._forget(entry)
         return entry
 
-    def _put_sound(self, size: int) -> None:
-        self._entries.append(bytes(self._chunk[:size]))
-        self._sound_bytes += size
-        del self._chunk[:size]
+    def _counts_in(self, text: str) -> bool:
+        """Whether there is room for an event; then it counts."""
+        size = _size(text)
+        if self._events >= MOST_EVENTS or self._event_bytes + size > MOST_EVENT_BYTES:
+            return False
+        self._events += 1
+        self._event_bytes += size
+        return True
 
     def _drop_oldest_sound(self) -> None:
         # At most MOST_EVENTS entries are stepped over.

@@ -34,6 +34,8 @@ _SEND_BUFFER_BYTES = 32 * 1024
 """Half a second of sound. What the kernel holds is out of the outbox's reach and only grows old there."""
 
 _CLOSE_TIMEOUT_S = 1.0
+_LAST_WORDS_S = 0.3
+"""For what waits when the call ends."""
 
 _RECEIVING_S = 20e-6
 """What a message costs before we see it."""
@@ -52,11 +54,16 @@ class RealtimeBackend:
         if request.model is not None:
             self._url = self._url.update_query(model=request.model)
         self._model = request.model
+        self._said_of_the_call = _said_of(request)
         self._health = health
         self._outbox = Outbox()
         self._outbox_filled = asyncio.Event()
         first_word = session_update(request.session) if request.session is not None else None
-        self._conversation = Conversation(first_word=first_word, send=self._put_event)
+        self._conversation = Conversation(
+            first_word=first_word, send=self._put_event, send_after_sound=self._hold_event
+        )
+        self._marked = 0
+        """Events that wait for the mark that was asked for."""
         self._events: BackendEvents | None = None
         self._http: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -95,14 +102,23 @@ class RealtimeBackend:
         if self._events is not None:
             self._conversation.client_event(text, self._events)
 
+    def marked(self) -> None:
+        self._outbox.release(self._marked)
+        self._outbox_filled.set()
+        self._marked = 0
+        self._ask_for_mark()
+
     def statistics(self) -> BackendStatistics:
         return BackendStatistics(self._outbox.dropped_ms, self._conversation.malformed)
 
     async def close(self) -> None:
         self._closing = True
-        for task in self._tasks:
-            task.cancel()
         try:
+            try:
+                await self._say_the_rest()
+            finally:
+                for task in self._tasks:
+                    task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             if self._socket is not None:
                 with suppress(TimeoutError):
@@ -113,8 +129,16 @@ class RealtimeBackend:
             if self._http is not None:
                 await self._http.close()
 
+    async def _say_the_rest(self) -> None:
+        """What the client was told has arrived: nobody says it again where the call goes on at another pod."""
+        self._outbox.release(self._outbox.held)
+        self._outbox_filled.set()
+        if self._tasks:
+            _, writer = self._tasks
+            await asyncio.wait([writer], timeout=_LAST_WORDS_S)
+
     async def _open(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
-        headers = {}
+        headers = dict(self._said_of_the_call)
         if self._settings.key_file is not None:
             headers["Authorization"] = f"Bearer {_read_key(self._settings.key_file)}"
         opened = await http.ws_connect(
@@ -166,6 +190,8 @@ class RealtimeBackend:
             while True:
                 await self._outbox_filled.wait()
                 entry = self._outbox.take()
+                if entry is None and self._closing:
+                    return
                 if entry is None:
                     self._outbox_filled.clear()
                     continue
@@ -175,6 +201,16 @@ class RealtimeBackend:
         taken = self._outbox.put_event(text)
         self._outbox_filled.set()
         return taken
+
+    def _hold_event(self, text: str) -> bool:
+        taken = self._outbox.hold_event(text)
+        self._ask_for_mark()
+        return taken
+
+    def _ask_for_mark(self) -> None:
+        if self._events is not None and self._outbox.held and not self._marked:
+            self._marked = self._outbox.held
+            self._events.mark()
 
     def _what_failed(self, error: Exception) -> str:
         where = f"the backend at {self._url.host}:{self._url.port}"
@@ -187,6 +223,12 @@ class RealtimeBackend:
         if isinstance(error, KeyUnreadableError):
             return "the file with the backend's key cannot be read"
         return f"{where} cannot be reached ({type(error).__name__})"
+
+
+def _said_of(request: CallRequest) -> dict[str, str]:
+    """To whoever keeps conversations: which one this is, and that it goes on from another connection."""
+    named = {"Antiphon-Conversation": request.conversation} if request.conversation else {}
+    return named | ({"Antiphon-Takeovers": str(request.takeovers)} if request.takeovers else {})
 
 
 def _read_key(path: Path) -> str:

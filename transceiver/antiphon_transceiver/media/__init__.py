@@ -1,19 +1,24 @@
 """A call's media behind one seam: PCM in and out, flush, playout position, statistics. See docs/media.md."""
 
-from antiphon_transceiver.media.downlink import AudioParameters
-from antiphon_transceiver.media.pacer import Pacer, PacerStatistics
-from antiphon_transceiver.media.playout import Playout, PlayoutFull
-from antiphon_transceiver.media.session import MediaSession, MediaStatistics
-from antiphon_transceiver.media.srtp import SrtpKeys, SrtpProfile
+from antiphon_transceiver._extension import MediaEngine, PlayoutFull
+from antiphon_transceiver.media.agreement import AudioAgreement
+from antiphon_transceiver.media.playout import Playout
+from antiphon_transceiver.media.session import MediaSession
+from antiphon_transceiver.media.settings import MediaSettings, UplinkMode
+from antiphon_transceiver.media.srtp_keys import SrtpKeys, SrtpProfile
+from antiphon_transceiver.media.statistics import EngineStatistics, FirstSound, MediaStatistics
 
 __all__ = [
-    "AudioParameters",
+    "AudioAgreement",
+    "EngineStatistics",
+    "FirstSound",
+    "MediaEngine",
     "MediaSession",
+    "MediaSettings",
     "MediaStatistics",
-    "Pacer",
-    "PacerStatistics",
     "Playout",
     "PlayoutFull",
     "SrtpKeys",
     "SrtpProfile",
+    "UplinkMode",
 ]

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use antiphon_media::ice::{Credentials, Timers};
 use antiphon_media::inbox::{Handle, Inbox};
-use antiphon_media::pairs::Via;
-use antiphon_media::switchboard::{Switchboard, UfragInUse};
+use antiphon_media::switchboard::{RestartRefused, Switchboard, UfragInUse};
 use pyo3::exceptions::{PyKeyError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -18,7 +17,7 @@ use pyo3::types::{PyBytes, PyDict};
 use crate::hop_socket::HopSocket;
 use crate::socket_thread::{self, Shared};
 
-/// Datagrams that may wait for Python over all calls: about 2 s of audio of a hundred of them.
+/// Datagrams that may wait for Python over all calls, of DTLS: their media is not for it.
 const TOTAL_QUEUE: usize = 16_384;
 
 #[pyclass(frozen, module = "antiphon_transceiver._extension")]
@@ -53,8 +52,9 @@ impl Endpoint {
         if !matches!(*thread, Thread::NotStarted) {
             return Err(PyRuntimeError::new_err("an endpoint starts once"));
         }
-        let socket = HopSocket::bind(self.hop_address)?;
+        let socket = Arc::new(HopSocket::bind(self.hop_address)?);
         let bound = socket.local_address()?;
+        self.shared.set_socket(Some(Arc::clone(&socket)));
         let shared = Arc::clone(&self.shared);
         let running = std::thread::Builder::new()
             .name("antiphon-hop".into())
@@ -87,7 +87,18 @@ impl Endpoint {
         self.shared
             .switchboard()
             .add_call(now_ms, route, Credentials { ufrag, password, remote_ufrag })
-            .map_err(|UfragInUse| PyKeyError::new_err("the ufrag names a live call"))
+            .map_err(|UfragInUse| ufrag_in_use())
+    }
+
+    #[pyo3(signature = (handle, *, ufrag, password, remote_ufrag))]
+    fn restart_call(&self, handle: Handle, ufrag: String, password: String, remote_ufrag: String) -> PyResult<bool> {
+        let now_ms = self.shared.now_ms();
+        let credentials = Credentials { ufrag, password, remote_ufrag };
+        match self.shared.switchboard().restart_call(now_ms, handle, credentials) {
+            Ok(()) => Ok(true),
+            Err(RestartRefused::CallOver) => Ok(false),
+            Err(RestartRefused::UfragInUse) => Err(ufrag_in_use()),
+        }
     }
 
     fn remove_call(&self, handle: Handle) {
@@ -95,14 +106,7 @@ impl Endpoint {
     }
 
     fn send(&self, handle: Handle, datagram: &[u8]) -> bool {
-        let mut switchboard = self.shared.switchboard();
-        let waited = switchboard.has_datagrams();
-        let queued = switchboard.send(handle, datagram);
-        drop(switchboard);
-        if queued && !waited {
-            self.shared.departures.signal();
-        }
-        queued
+        self.shared.send(handle, datagram)
     }
 
     fn fileno(&self) -> RawFd {
@@ -110,7 +114,7 @@ impl Endpoint {
     }
 
     #[pyo3(signature = (limit = 1024))]
-    fn receive<'py>(&self, py: Python<'py>, limit: usize) -> Vec<(Handle, u8, Bound<'py, PyBytes>, Via)> {
+    fn receive<'py>(&self, py: Python<'py>, limit: usize) -> Vec<(Handle, u8, Bound<'py, PyBytes>)> {
         let mut switchboard = self.shared.switchboard();
         let deliveries = switchboard.deliveries(limit);
         if !switchboard.has_deliveries() {
@@ -120,12 +124,8 @@ impl Endpoint {
         drop(switchboard);
         deliveries
             .into_iter()
-            .map(|delivery| (delivery.handle, delivery.kind as u8, PyBytes::new(py, &delivery.payload), delivery.via))
+            .map(|delivery| (delivery.handle, delivery.kind as u8, PyBytes::new(py, &delivery.payload)))
             .collect()
-    }
-
-    fn adopt(&self, handle: Handle, via: Via) {
-        self.shared.switchboard().adopt(handle, via);
     }
 
     fn address_of(&self, handle: Handle) -> Option<String> {
@@ -146,6 +146,10 @@ impl Endpoint {
 }
 
 impl Endpoint {
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     fn end(&self) {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.departures.signal();
@@ -154,6 +158,7 @@ impl Endpoint {
             // It cannot have panicked: that ends the process.
             let _ = running.join();
         }
+        self.shared.set_socket(None);
     }
 }
 
@@ -161,6 +166,10 @@ impl Drop for Endpoint {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+fn ufrag_in_use() -> PyErr {
+    PyKeyError::new_err("the ufrag names a live call")
 }
 
 fn address(text: &str) -> PyResult<SocketAddr> {

@@ -15,8 +15,6 @@ const BATCH: usize = 32;
 const BUFFER: usize = 2048;
 /// Kernel buffers that outlast a pause of the process, as far as `net.core.rmem_max` lets them: 4 MB are about 5,000 packets.
 const KERNEL_BUFFER: usize = 4 << 20;
-/// How long a full send buffer may hold up the thread.
-const SEND_WAIT_MS: i32 = 5;
 
 #[derive(Debug)]
 pub struct HopSocket(Socket);
@@ -39,37 +37,21 @@ impl HopSocket {
         self.0.local_addr()?.as_socket().ok_or_else(|| io::Error::other("the socket's address is not an IP address"))
     }
 
-    /// Sends all it can; returns which were sent and how many were refused.
-    pub fn send(&self, datagrams: &[Datagram]) -> Sent {
+    /// Sends what goes without waiting, in order, and leaves the rest in `datagrams`: that the buffer had no room for.
+    pub fn send(&self, datagrams: &mut Vec<Datagram>) -> Sent {
         let mut sent = Sent::default();
-        for batch in datagrams.chunks(BATCH) {
-            self.send_batch(batch, &mut sent);
-        }
-        sent
-    }
-
-    fn send_batch(&self, mut batch: &[Datagram], sent: &mut Sent) {
-        let mut waited = false;
-        while let Some(first) = batch.first() {
-            let (count, skipped) = match send_some(self.as_raw_fd(), batch) {
-                Ok(count) => (count, 0),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !waited => {
-                    waited = true;
-                    wait(&mut [(self.as_raw_fd(), libc::POLLOUT)], SEND_WAIT_MS);
-                    continue;
-                }
-                Err(_) => (0, 1),
+        let mut done = 0;
+        while let Some(rest) = datagrams.get(done..).filter(|rest| !rest.is_empty()) {
+            let batch = rest.get(..BATCH).unwrap_or(rest);
+            done += match send_some(self.as_raw_fd(), batch) {
+                Ok(count) => sent.took(batch.get(..count).unwrap_or(batch)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => sent.refused(batch.get(..1).unwrap_or(batch)),
             };
-            let (done, rest) = batch.split_at_checked(count.max(skipped)).unwrap_or((batch, &[]));
-            if skipped == 0 {
-                sent.datagrams += done.len() as u64;
-                sent.records += done.iter().map(|datagram| datagram.records as u64).sum::<u64>();
-            } else {
-                sent.refused_records += first.records as u64;
-            }
-            batch = rest;
         }
+        datagrams.drain(..done);
+        sent
     }
 }
 
@@ -84,6 +66,24 @@ pub struct Sent {
     pub datagrams: u64,
     pub records: u64,
     pub refused_records: u64,
+}
+
+impl Sent {
+    /// How many datagrams they are.
+    fn took(&mut self, datagrams: &[Datagram]) -> usize {
+        self.datagrams += datagrams.len() as u64;
+        self.records += records(datagrams);
+        datagrams.len()
+    }
+
+    fn refused(&mut self, datagrams: &[Datagram]) -> usize {
+        self.refused_records += records(datagrams);
+        datagrams.len()
+    }
+}
+
+fn records(datagrams: &[Datagram]) -> u64 {
+    datagrams.iter().map(|datagram| datagram.records as u64).sum()
 }
 
 /// A lone record may exceed the path MTU: better in fragments than not at all, so DF is off.

@@ -74,6 +74,8 @@ closed_enum! {
         PathsAdopted => "paths_adopted",
         /// Sent once more, through the relay that took over.
         RepeatedRecords => "repeated_records",
+        /// A client that came back with the credentials of its restart (RFC 8445 §9).
+        IceRestarts => "ice_restarts",
         SendAddressesMoved => "send_addresses_moved",
         /// A client address that another call's authenticated check took over.
         AddressesTakenOver => "addresses_taken_over",

@@ -1,7 +1,7 @@
 //! What waits for the calls' side: datagrams, bounded per call and in all, and events, which are never dropped.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::counters::DropReason;
 use crate::pairs::{IN_USE, Via};
@@ -9,7 +9,7 @@ use crate::pairs::{IN_USE, Via};
 /// Names a call; never used twice.
 pub type Handle = u64;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The first authenticated check.
     Checked = 1,
@@ -18,6 +18,8 @@ pub enum Kind {
     Rtcp = 4,
     SetupTimeout = 5,
     ConsentLost = 6,
+    /// Not of the network: a place in what comes, of which the calls' side wants to know when it is reached.
+    Mark = 7,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Delivery {
     pub kind: Kind,
     pub payload: Vec<u8>,
     pub via: Via,
+    /// When it came out of the network, in microseconds from any fixed zero; zero where it did not.
+    pub came_us: u64,
 }
 
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct Inbox {
     queue: VecDeque<Delivery>,
     /// Datagrams in `queue` of our own handles, only those that have any.
     waiting: HashMap<Handle, usize>,
+    /// Those in `queue`.
+    events: HashSet<(Handle, Kind)>,
     datagrams: usize,
     per_call: usize,
     total: usize,
@@ -40,7 +46,8 @@ pub struct Inbox {
 
 impl Inbox {
     pub fn new(per_call: usize, total: usize) -> Self {
-        Self { queue: VecDeque::new(), waiting: HashMap::new(), datagrams: 0, per_call, total }
+        let (waiting, events) = (HashMap::new(), HashSet::new());
+        Self { queue: VecDeque::new(), waiting, events, datagrams: 0, per_call, total }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -62,9 +69,11 @@ impl Inbox {
         Ok(())
     }
 
-    /// Bounded without a limit: each kind comes once a call.
+    /// Bounded without a limit: of each kind one waits for a call, and another one before that is taken is the same one.
     pub fn push_event(&mut self, handle: Handle, kind: Kind) {
-        self.queue.push_back(Delivery { handle, kind, payload: Vec::new(), via: IN_USE });
+        if self.events.insert((handle, kind)) {
+            self.queue.push_back(Delivery { handle, kind, payload: Vec::new(), via: IN_USE, came_us: 0 });
+        }
     }
 
     pub fn pop(&mut self, limit: usize) -> Vec<Delivery> {
@@ -73,7 +82,9 @@ impl Inbox {
         for delivery in &taken {
             match delivery.kind {
                 Kind::Dtls | Kind::Rtp | Kind::Rtcp => self.note_taken(delivery.handle),
-                Kind::Checked | Kind::SetupTimeout | Kind::ConsentLost => {}
+                kind @ (Kind::Checked | Kind::SetupTimeout | Kind::ConsentLost | Kind::Mark) => {
+                    self.events.remove(&(delivery.handle, kind));
+                }
             }
         }
         taken
@@ -84,6 +95,7 @@ impl Inbox {
         if let Some(datagrams) = self.waiting.remove(&handle) {
             self.datagrams -= datagrams;
         }
+        self.events.retain(|(of, _)| *of != handle);
         self.queue.retain(|delivery| delivery.handle != handle);
     }
 

@@ -28,12 +28,21 @@ struct Waiting {
 
 #[derive(Debug, Default)]
 pub struct Outbox {
+    /// What the socket did not take: before all that waits.
+    held: Vec<Datagram>,
+    /// In them.
+    held_records: usize,
     waiting: Vec<Waiting>,
 }
 
 impl Outbox {
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.held.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Something was put back.
+    pub fn is_held_up(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// Takes `payload` for `client`; returns the record's length.
@@ -44,7 +53,7 @@ impl Outbox {
         client: SocketAddr,
         payload: &[u8],
     ) -> Result<usize, DropReason> {
-        if self.waiting.len() >= MAX_WAITING {
+        if self.held_records + self.waiting.len() >= MAX_WAITING {
             return Err(DropReason::SendQueueFull);
         }
         let record = path.record(route, client, payload);
@@ -59,7 +68,8 @@ impl Outbox {
 
     /// All that waits, in datagrams of at most [`MAX_PACKED`] bytes where they hold several records; in order for each relay.
     pub fn take(&mut self) -> Vec<Datagram> {
-        let mut datagrams: Vec<Datagram> = Vec::new();
+        let mut datagrams = std::mem::take(&mut self.held);
+        self.held_records = 0;
         let mut open: HashMap<SocketAddr, usize> = HashMap::new();
         for Waiting { relay, no_pack, record } in self.waiting.drain(..) {
             let with_room = open
@@ -79,5 +89,16 @@ impl Outbox {
             datagrams.push(Datagram { relay, bytes: record, records: 1 });
         }
         datagrams
+    }
+
+    /// Keeps what was [taken](Self::take) and not sent, for the next time. How many records there is no room for: of those that
+    /// came meanwhile, the newest.
+    pub fn put_back(&mut self, mut unsent: Vec<Datagram>) -> usize {
+        self.held_records += unsent.iter().map(|datagram| datagram.records).sum::<usize>();
+        unsent.append(&mut self.held);
+        self.held = unsent;
+        let waiting = self.waiting.len();
+        self.waiting.truncate(MAX_WAITING.saturating_sub(self.held_records));
+        waiting - self.waiting.len()
     }
 }

@@ -52,6 +52,11 @@ impl CheckedPairs {
         self.pairs.iter().find(|pair| pair.client == client).map(|pair| &pair.path)
     }
 
+    /// Each with the way back to it, the most recently checked last.
+    pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, &ReturnPath)> {
+        self.pairs.iter().map(|pair| (pair.client, &pair.path))
+    }
+
     pub fn clients(&self) -> impl Iterator<Item = SocketAddr> {
         self.pairs.iter().map(|pair| pair.client)
     }

@@ -115,6 +115,15 @@ impl KeyRing {
         self.ring.password(ufrag.as_bytes(), now).map_err(refusal)
     }
 
+    /// `(key id, key)`; `None` where no key may mint at `now`.
+    fn sealing_key(&self, now: u64) -> Option<(u8, [u8; SECRET_LEN])> {
+        self.ring.sealing_key(now).map(|key| (key.id, key.secret))
+    }
+
+    fn opening_key(&self, key_id: u8, now: u64) -> PyResult<[u8; SECRET_LEN]> {
+        self.ring.opening_key(key_id, now).map(|key| key.secret).map_err(refusal)
+    }
+
     fn open_call_id(&self, call_id: &str, now: u64) -> PyResult<CallId> {
         let opened = self.ring.open_call_id(call_id.as_bytes(), now).map_err(refusal)?;
         let WireTicket { cluster_id, route, nonce, .. } = opened.ticket;

@@ -78,8 +78,9 @@ impl Encoder {
 
     /// RFC 8489 §14.13, for a 420 response.
     #[must_use]
-    pub fn unknown_attribute(self, kind: u16) -> Self {
-        self.attribute(attribute::UNKNOWN_ATTRIBUTES, &kind.to_be_bytes())
+    pub fn unknown_attributes(self, kinds: impl Iterator<Item = u16>) -> Self {
+        let value: Vec<u8> = kinds.flat_map(u16::to_be_bytes).collect();
+        self.attribute(attribute::UNKNOWN_ATTRIBUTES, &value)
     }
 
     /// Acknowledges no DTLS datagram: the receiver took none from STUN.

@@ -39,7 +39,7 @@ impl Site {
         let new_flows = Rate { per_second: 50, burst: 100 };
         let limits = FlowLimits { max_flows, idle_ms: 30_000, new_flows, refresh_ms: Some(30_000) };
         let flows = Flows::new(limits, 1);
-        Self { flows, routes: Routes::first(table("127.0.0.1:7200")), keys: ring(b'A', 7), now: START }
+        Self { flows, routes: Routes::new(table("127.0.0.1:7200")), keys: ring(b'A', 7), now: START }
     }
 
     pub fn after(&mut self, ms: u64) {

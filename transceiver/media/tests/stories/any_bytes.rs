@@ -23,7 +23,7 @@ proptest! {
     #[test]
     fn any_datagram_from_a_relay_is_survived(datagram in prop::collection::vec(any::<u8>(), 0..300)) {
         let (mut site, _) = Site::with_call();
-        site.board.receive(site.now_ms, relay(0), &datagram);
+        site.board.receive(site.now_ms, 0, relay(0), &datagram);
         prop_assert!(site.returned().is_empty());
         prop_assert!(site.deliveries().is_empty());
         prop_assert_eq!(site.all_drops() == 0, datagram.is_empty());

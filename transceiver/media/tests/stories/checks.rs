@@ -2,7 +2,7 @@
 
 use antiphon_media::counters::{DropReason, Tally};
 use antiphon_media::inbox::Kind;
-use antiphon_media::transactions::{REMEMBERED, RecentTransactions, Sighting};
+use antiphon_media::transactions::{REMEMBERED, RETRANSMITTED, RecentTransactions, Sighting};
 use antiphon_wire::hop::Record;
 use antiphon_wire::stun::{Class, Encoder, Role};
 
@@ -120,6 +120,42 @@ fn an_unknown_required_attribute_is_told_420() {
     assert_eq!(site.board.address_of(handle), None);
 }
 
+/// RFC 8489 §6.3.1: all that was not understood is named.
+#[test]
+fn every_unknown_required_attribute_is_named() {
+    let (mut site, handle) = Site::with_call();
+    let request = with_attributes(&[0x7FFF, 0x0010, 0xC057, 0x7FFE]);
+    site.receive(relay(0), client(1), &request);
+    let returned = site.returned();
+    assert_eq!(answer(&returned).error_code, Some(420));
+    let named = [0x00, 0x0A, 0x00, 0x06, 0x7F, 0xFF, 0x00, 0x10, 0x7F, 0xFE];
+    assert!(returned[0].payload.windows(named.len()).any(|window| window == named));
+    assert!(returned[0].payload.len() <= request.len());
+    assert_eq!(site.board.address_of(handle), None);
+}
+
+/// A lite agent forms no candidates from what checks it, so it can do without PRIORITY (RFC 8445 §7.3.1.3); and without a role
+/// in it a conflict cannot be told (§7.3.1.1).
+#[test]
+fn a_check_without_priority_or_role_is_as_good_as_another() {
+    let (mut site, handle) = Site::with_call();
+    let username = format!("{}:caller", ufrag(0));
+    let bare = Encoder::new(Class::Request, transaction_id(1)).username(username.as_bytes());
+    site.receive(relay(0), client(1), &bare.finish(crate::site::PASSWORD.as_bytes()));
+    assert_eq!(answer(&site.returned()).class, Class::Success);
+    assert_eq!(site.board.address_of(handle), Some(client(1)));
+}
+
+#[test]
+fn credentials_do_not_show_in_what_is_printed() {
+    let credentials = antiphon_media::ice::Credentials {
+        ufrag: "the-ticket".to_owned(),
+        password: "the-password".to_owned(),
+        remote_ufrag: "the-caller".to_owned(),
+    };
+    assert!(!format!("{credentials:?}").contains("the-"));
+}
+
 #[test]
 fn a_client_that_puts_dtls_into_stun_learns_at_once_that_we_do_not() {
     let (mut site, _) = Site::with_call();
@@ -135,6 +171,17 @@ fn an_unknown_optional_attribute_is_ignored() {
     site.receive(relay(0), client(1), &with_attribute(0xC057));
     assert_eq!(answer(&site.returned()).class, Class::Success);
     assert_eq!(site.board.address_of(handle), Some(client(1)));
+}
+
+/// A check that ends with these attributes, each of them empty.
+fn with_attributes(kinds: &[u16]) -> Vec<u8> {
+    let mut message = Binding::default().bytes();
+    message.truncate(message.len() - 32);
+    for kind in kinds {
+        message.extend(kind.to_be_bytes());
+        message.extend([0, 0]);
+    }
+    protect(&message)
 }
 
 /// A check whose PRIORITY is another attribute instead, protected anew.
@@ -190,7 +237,7 @@ fn an_hour_of_checks_is_remembered_and_no_more_than_that() {
     for id in 0..=REMEMBERED as u64 {
         recent.sight(transaction_id(id), client(1));
     }
-    assert_eq!(recent.sight(transaction_id(1), client(2)), Sighting::Elsewhere);
+    assert_eq!(recent.sight(transaction_id(1), client(2)), Sighting::Replayed);
     assert_eq!(recent.sight(transaction_id(0), client(2)), Sighting::Fresh);
 }
 
@@ -201,6 +248,16 @@ fn a_retransmission_is_answered_again() {
     let first = site.returned();
     site.receive(relay(0), client(1), &check(1));
     assert_eq!(site.returned(), first);
+}
+
+#[test]
+fn what_is_repeated_long_after_nobody_retransmits_it_is_a_replay() {
+    let mut recent = RecentTransactions::default();
+    for id in 0..=RETRANSMITTED as u64 {
+        assert_eq!(recent.sight(transaction_id(id), client(1)), Sighting::Fresh);
+    }
+    assert_eq!(recent.sight(transaction_id(1), client(1)), Sighting::Repeated);
+    assert_eq!(recent.sight(transaction_id(0), client(1)), Sighting::Replayed);
 }
 
 #[test]

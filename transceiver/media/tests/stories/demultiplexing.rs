@@ -86,7 +86,7 @@ fn records_before_a_malformed_one_count() {
     Record { route: ROUTE, client: client(1), local_index: 0, no_pack: false, tlvs: &[], payload: &payload }
         .encode_into(&mut datagram);
     datagram.extend([0xFF; 40]);
-    site.board.receive(site.now_ms, relay(0), &datagram);
+    site.board.receive(site.now_ms, 0, relay(0), &datagram);
     assert_eq!(site.board.address_of(handle), Some(client(1)));
     assert_eq!(site.dropped(DropReason::HopMalformed), 1);
 }

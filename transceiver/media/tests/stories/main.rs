@@ -7,11 +7,17 @@ mod checks;
 #[cfg(test)]
 mod demultiplexing;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod nomination;
 #[cfg(test)]
 mod packing;
 #[cfg(test)]
 mod queues;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod restart_model;
 #[cfg(test)]
 mod return_path;
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use antiphon_media::counters::{DropReason, Tally};
 use antiphon_media::inbox::Kind;
 use antiphon_media::pairs::MAX_CHECKED;
+use antiphon_wire::hop::Record;
 use proptest::prelude::*;
 
-use crate::site::{Binding, Site, check, client, nomination, relay, rtp};
+use crate::site::{Binding, ROUTE, Site, check, client, nomination, relay, rtp};
 
 #[test]
 fn before_a_nomination_the_first_checked_address_is_sent_to() {
@@ -29,6 +30,39 @@ fn a_nomination_moves_the_send_address_and_a_plain_check_does_not() {
     assert_eq!(site.board.address_of(handle), Some(client(2)));
     assert_eq!(site.kinds(), [Kind::Checked]);
     assert_eq!(site.board.counters().tally(Tally::SendAddressesMoved), 1);
+}
+
+/// Chromium repeats USE-CANDIDATE on the pair that it uses, and moves it to another when that fails.
+#[test]
+fn every_nomination_moves_the_send_address_and_a_repeated_one_only_confirms_it() {
+    let (mut site, handle) = Site::with_call();
+    for (id, number) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 1)] {
+        site.receive(relay(0), client(number), &nomination(id));
+        assert_eq!(site.board.address_of(handle), Some(client(number)));
+    }
+    assert_eq!(site.board.counters().tally(Tally::SendAddressesMoved), 2);
+}
+
+/// A pair has two ends: a client that checks two public addresses of ours is sent to from the one that it nominated.
+#[test]
+fn a_plain_check_of_another_address_of_ours_is_answered_from_there_and_media_stay() {
+    let (mut site, handle) = Site::with_call();
+    let sent_from = |site: &mut Site| {
+        site.returned();
+        assert!(site.board.send(handle, &rtp(0)));
+        site.returned()[0].local_index
+    };
+    site.receive(relay(0), client(1), &nomination(1));
+    site.returned();
+    let payload = check(2);
+    let other =
+        Record { route: ROUTE, client: client(1), local_index: 1, no_pack: false, tlvs: &[], payload: &payload };
+    site.receive_record(relay(0), &other);
+    assert_eq!(site.returned()[0].local_index, 1);
+    assert_eq!(sent_from(&mut site), 0);
+    let payload = nomination(3);
+    site.receive_record(relay(0), &Record { payload: &payload, ..other });
+    assert_eq!(sent_from(&mut site), 1);
 }
 
 #[test]

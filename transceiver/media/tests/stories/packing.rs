@@ -92,6 +92,28 @@ fn a_socket_that_takes_nothing_bounds_what_waits_for_it() {
 }
 
 #[test]
+fn what_is_put_back_counts_and_the_newest_makes_room_for_it() {
+    let (mut site, handle) = Site::with_call();
+    site.receive(relay(0), client(1), &check(1));
+    site.returned();
+    assert!((0..10).all(|number| site.board.send(handle, &rtp(number))));
+    let unsent = site.board.datagrams();
+    assert!(!site.board.is_held_up());
+    // Meanwhile others fill what it left.
+    assert!((0..MAX_WAITING).all(|_| site.board.send(handle, &rtp(99))));
+    site.board.put_back(unsent);
+    assert!(site.board.is_held_up() && site.board.has_datagrams());
+    assert_eq!(site.dropped(DropReason::SendQueueFull), 10);
+    assert!(!site.board.send(handle, &rtp(100)));
+    let returned = site.returned();
+    assert_eq!(returned.len(), MAX_WAITING);
+    let first: Vec<_> = returned.iter().take(11).map(|record| record.payload.clone()).collect();
+    assert_eq!(first, (0..10).chain([99]).map(rtp).collect::<Vec<_>>());
+    assert!(!site.board.is_held_up() && !site.board.has_datagrams());
+    assert!(site.board.send(handle, &rtp(1)));
+}
+
+#[test]
 fn before_the_first_check_there_is_nowhere_to_send() {
     let (mut site, handle) = Site::with_call();
     assert!(!site.board.send(handle, &rtp(1)));
@@ -100,6 +122,42 @@ fn before_the_first_check_there_is_nowhere_to_send() {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_socket_that_takes_some_gets_the_rest_in_order(
+        rounds in prop::collection::vec((prop::collection::vec((0..4_u16, 0..900_usize), 0..20), 0..6_usize), 0..20),
+    ) {
+        let mut site = Site::new();
+        let handles: Vec<_> = (0..4).map(|number| site.add_call(number)).collect();
+        for number in 0..4_u16 {
+            let payload = Binding { id: number.into(), call: number.into(), ..Binding::default() }.bytes();
+            site.receive(relay(number / 2), client(number), &payload);
+        }
+        site.returned();
+        // By relay: what it is to get, and what it got.
+        let (mut sent, mut arrived) = (vec![vec![]; 2], vec![vec![]; 2]);
+        let mut count = 0_u16;
+        let last = (vec![], usize::MAX);
+        for (sends, takes) in rounds.into_iter().chain([last]) {
+            for (call, length) in sends {
+                count += 1;
+                let payload = [&rtp(count)[..], &vec![0; length]].concat();
+                prop_assert!(site.board.send(handles[usize::from(call)], &payload));
+                sent[usize::from(call / 2)].push(payload);
+            }
+            let mut taken = site.board.datagrams();
+            let unsent = taken.split_off(takes.min(taken.len()));
+            let is_held_up = !unsent.is_empty();
+            site.board.put_back(unsent);
+            prop_assert_eq!((site.board.is_held_up(), site.board.has_datagrams()), (is_held_up, is_held_up));
+            for datagram in taken {
+                let records = hop::records(&datagram.bytes).map(|record| record.unwrap().payload.to_vec());
+                arrived[usize::from(datagram.relay.port() - relay(0).port())].extend(records);
+            }
+        }
+        prop_assert_eq!(arrived, sent);
+        prop_assert_eq!(site.all_drops(), 0);
+    }
 
     #[test]
     fn packing_keeps_every_record_and_each_calls_order(

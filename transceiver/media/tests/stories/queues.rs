@@ -1,7 +1,7 @@
 //! A reader that is late costs its own call the newest datagrams, and nobody memory.
 
 use antiphon_media::counters::DropReason;
-use antiphon_media::inbox::Kind;
+use antiphon_media::inbox::{Inbox, Kind};
 
 use crate::site::{Binding, QUEUE_LIMIT, Site, TIMERS, TOTAL_LIMIT, check, client, relay, rtp};
 
@@ -72,4 +72,19 @@ fn deliveries_are_fetched_in_parts_and_in_order() {
         payloads.extend(part.into_iter().map(|delivery| delivery.payload));
     }
     assert_eq!(payloads, (0..10).map(rtp).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_call_that_is_marked_all_the_time_has_one_mark_waiting() {
+    let mut inbox = Inbox::new(QUEUE_LIMIT, TOTAL_LIMIT);
+    for _ in 0..1000 {
+        inbox.push_event(1, Kind::Mark);
+        inbox.push_event(2, Kind::Mark);
+    }
+    let marks = |inbox: &mut Inbox| inbox.pop(usize::MAX).iter().map(|one| (one.handle, one.kind)).collect::<Vec<_>>();
+    assert_eq!(marks(&mut inbox), [(1, Kind::Mark), (2, Kind::Mark)]);
+    inbox.push_event(1, Kind::Mark);
+    inbox.forget(1);
+    inbox.push_event(1, Kind::Mark);
+    assert_eq!(marks(&mut inbox), [(1, Kind::Mark)]);
 }

@@ -1,8 +1,8 @@
 //! Which relay a call's datagrams go back through: the one whose last datagram was authentic.
 
 use antiphon_media::counters::Tally;
-use antiphon_media::latest::KEPT;
 use antiphon_media::pairs::IN_USE;
+use antiphon_media::switchboard::REPEATED;
 use antiphon_wire::hop::Record;
 
 use crate::site::{ROUTE, Site, check, client, nomination, relay, rtp};
@@ -95,7 +95,7 @@ fn what_the_old_relay_may_not_have_delivered_is_sent_again_through_the_new_one()
     site.receive(relay(0), client(1), &check(1));
     let sent: Vec<_> = (0..10).map(rtp).collect();
     for packet in &sent {
-        assert!(site.board.send(handle, packet));
+        assert!(site.board.send_rtp(0, handle, packet));
         assert!(site.board.send(handle, &DTLS), "repeats itself");
     }
     site.returned();
@@ -104,8 +104,8 @@ fn what_the_old_relay_may_not_have_delivered_is_sent_again_through_the_new_one()
     let via = site.deliveries()[0].via;
     assert!(site.returned().is_empty());
     site.board.adopt(handle, via);
-    assert_eq!(payloads_through(&mut site, relay(1)), sent[sent.len() - KEPT..]);
-    assert_eq!(site.board.counters().tally(Tally::RepeatedRecords), KEPT as u64);
+    assert_eq!(payloads_through(&mut site, relay(1)), sent[sent.len() - usize::from(REPEATED)..]);
+    assert_eq!(site.board.counters().tally(Tally::RepeatedRecords), u64::from(REPEATED));
     // Once: the same way again changes nothing.
     site.receive(relay(1), client(1), &rtp(10));
     assert!(site.returned().is_empty());
@@ -115,7 +115,7 @@ fn what_the_old_relay_may_not_have_delivered_is_sent_again_through_the_new_one()
 fn a_check_that_moves_the_way_back_repeats_too_and_another_address_that_is_not_nominated_does_not() {
     let (mut site, handle) = Site::with_call();
     site.receive(relay(0), client(1), &nomination(1));
-    assert!(site.board.send(handle, &rtp(0)));
+    assert!(site.board.send_rtp(0, handle, &rtp(0)));
     site.returned();
     site.receive(relay(1), client(2), &check(2));
     assert_eq!(site.returned().len(), 1, "the answer to the check alone");
@@ -126,7 +126,7 @@ fn a_check_that_moves_the_way_back_repeats_too_and_another_address_that_is_not_n
 #[test]
 fn the_first_way_of_all_has_nothing_to_repeat() {
     let (mut site, handle) = Site::with_call();
-    assert!(!site.board.send(handle, &rtp(0)), "no address yet");
+    assert!(!site.board.send_rtp(0, handle, &rtp(0)), "no address yet");
     site.receive(relay(0), client(1), &check(1));
     assert_eq!(site.returned().len(), 1);
 }

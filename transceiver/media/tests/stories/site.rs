@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use antiphon_media::counters::DropReason;
 use antiphon_media::ice::{Credentials, Timers};
 use antiphon_media::inbox::{Delivery, Handle, Inbox, Kind};
-use antiphon_media::switchboard::Switchboard;
+use antiphon_media::switchboard::{RestartRefused, Switchboard};
 use antiphon_wire::hop::{self, Record};
 use antiphon_wire::stun::{self, Class, Encoder, Message, Role};
 
 pub const ROUTE: u32 = 0x1000;
 pub const PASSWORD: &str = "a-password-of-22-chars";
+pub const NEXT_PASSWORD: &str = "another-password-of-22";
 pub const TIMERS: Timers = Timers { setup_window_ms: 60_000, consent_ms: 30_000 };
 pub const QUEUE_LIMIT: usize = 16;
 pub const TOTAL_LIMIT: usize = 40;
@@ -70,7 +71,17 @@ impl Site {
     pub fn receive_record(&mut self, relay: SocketAddr, record: &Record<'_>) {
         let mut datagram = Vec::new();
         assert!(record.encode_into(&mut datagram));
-        self.board.receive(self.now_ms, relay, &datagram);
+        self.board.receive(self.now_ms, self.now_ms * 1_000, relay, &datagram);
+    }
+
+    /// Restarts the ICE of `handle` with the ufrag of `number` and [`NEXT_PASSWORD`].
+    pub fn restart(&mut self, handle: Handle, number: u32) -> Result<(), RestartRefused> {
+        let credentials = Credentials {
+            ufrag: ufrag(number),
+            password: NEXT_PASSWORD.to_owned(),
+            remote_ufrag: "caller-again".to_owned(),
+        };
+        self.board.restart_call(self.now_ms, handle, credentials)
     }
 
     pub fn returned(&mut self) -> Vec<Returned> {
@@ -113,7 +124,7 @@ pub fn ufrag(number: u32) -> String {
     format!("ticket-of-call-{number:08}")
 }
 
-/// What a client sends to check its pair with call 0.
+/// What a client sends to check its pair, with call 0 unless it says another.
 #[derive(Clone, Copy)]
 pub struct Binding<'a> {
     pub id: u64,
@@ -158,6 +169,11 @@ pub fn check(id: u64) -> Vec<u8> {
 
 pub fn nomination(id: u64) -> Vec<u8> {
     Binding { id, use_candidate: true, ..Binding::default() }.bytes()
+}
+
+/// A check with the credentials of [`Site::restart`].
+pub fn next_check(id: u64, number: u32) -> Binding<'static> {
+    Binding { id, call: number, remote_ufrag: "caller-again", password: NEXT_PASSWORD, ..Binding::default() }
 }
 
 pub fn transaction_id(id: u64) -> stun::TransactionId {

@@ -3,7 +3,7 @@
 use antiphon_media::counters::DropReason;
 use antiphon_media::inbox::Kind;
 
-use crate::site::{Site, TIMERS, check, client, relay};
+use crate::site::{Site, TIMERS, check, client, nomination, relay, rtp};
 
 #[test]
 fn the_setup_window_runs_out_once() {
@@ -39,6 +39,64 @@ fn a_replayed_check_does_not_keep_consent_alive() {
     site.receive(relay(0), client(1), &check(1));
     site.board.expire(site.now_ms + 1);
     assert_eq!(site.kinds(), [Kind::ConsentLost]);
+}
+
+/// RFC 7675 §5.1: consent is for one pair. Else one forged nomination would have a stranger flooded for as long as its sender
+/// checks from its own address (RFC 8445 §19.5.1, the voice hammer).
+#[test]
+fn checks_of_another_address_do_not_keep_consent_alive() {
+    let (mut site, handle) = Site::with_call();
+    site.receive(relay(0), client(1), &nomination(1));
+    let lost = site.now_ms + TIMERS.consent_ms;
+    for id in 2..7 {
+        site.now_ms += 2_500;
+        site.receive(relay(0), client(2), &check(id));
+    }
+    assert_eq!(site.board.expire(site.now_ms), lost);
+    assert_eq!(site.board.address_of(handle), Some(client(1)));
+    site.board.expire(lost);
+    assert_eq!(site.kinds(), [Kind::Checked, Kind::ConsentLost]);
+}
+
+#[test]
+fn a_client_that_is_silent_at_its_nominated_address_is_followed_to_where_it_checks() {
+    let (mut site, handle) = Site::with_call();
+    site.receive(relay(0), client(1), &nomination(1));
+    site.now_ms += TIMERS.consent_ms / 2 - 1;
+    site.receive(relay(0), client(2), &check(2));
+    assert_eq!(site.board.address_of(handle), Some(client(1)));
+    site.now_ms += 1;
+    site.receive(relay(0), client(2), &check(3));
+    assert_eq!(site.board.address_of(handle), Some(client(2)));
+    site.board.expire(site.now_ms + TIMERS.consent_ms - 1);
+    assert_eq!(site.kinds(), [Kind::Checked]);
+}
+
+#[test]
+fn a_client_that_checks_two_addresses_is_sent_to_at_the_nominated_one() {
+    let (mut site, handle) = Site::with_call();
+    site.receive(relay(0), client(1), &nomination(0));
+    for id in 1..100 {
+        site.now_ms += 6_000;
+        site.board.expire(site.now_ms);
+        site.receive(relay(0), client(2), &check(2 * id));
+        site.receive(relay(0), client(1), &check(2 * id + 1));
+        assert_eq!(site.board.address_of(handle), Some(client(1)));
+    }
+    assert_eq!(site.kinds(), [Kind::Checked]);
+}
+
+/// RFC 7675 §5.1: it ceases at once, whatever the call's owner still wants to say.
+#[test]
+fn without_consent_nothing_is_sent() {
+    let (mut site, handle) = Site::with_call();
+    site.receive(relay(0), client(1), &check(1));
+    site.returned();
+    site.board.expire(site.now_ms + TIMERS.consent_ms);
+    assert!(!site.board.send(handle, &rtp(1)));
+    assert_eq!(site.returned(), []);
+    assert_eq!(site.board.address_of(handle), None);
+    assert_eq!(site.dropped(DropReason::SendNoAddress), 1);
 }
 
 #[test]
