@@ -15,11 +15,11 @@
 //!   (RFC 9260 §6.2.1), so no SACK that reached the peer before it sent that place told of more than that place; and an
 //!   owner names nothing that lies more than [`MOST_AHEAD`] beyond its own cumulative TSN. SACKs that are
 //!   still on their way then are left out of account: the earlier owner was fenced before its heir began.
-//! - **by time**, when a TSN comes next, with nothing held behind a gap, [`RENEWED_US`] after. What was named was sent while
-//!   the earlier owner lived, and so was all before it. Of that the peer sends again whatever is not acknowledged, at
-//!   least once in RTO.Max (60 s, RFC 9260 §6.3.3 and §16). So a TSN that comes as late as this was sent for the first time
-//!   after the takeover, and all that were sent before lie below it. Time alone proves nothing: if nothing comes, what was
-//!   named may be the very next.
+//! - **by silence**, when a TSN comes next, with nothing held behind a gap, after [`SILENCE_US`] without any. A peer that
+//!   has something outstanding sends of it at least once in RTO.Max (60 s, RFC 9260 §6.3.3 and §16). After such a silence
+//!   nothing was outstanding, so what comes is sent for the first time, and all that were sent before lie below it. It must
+//!   be silence: a peer with much outstanding may be minutes at sending it again. And silence alone proves nothing: what
+//!   was named may be the very next.
 
 use super::inbound::MOST_AHEAD;
 
@@ -27,8 +27,8 @@ use super::inbound::MOST_AHEAD;
 const PATIENCE_US: u64 = 15_000_000;
 /// Microseconds in which packets may overtake one another.
 const SETTLING_US: u64 = 100_000;
-/// Microseconds after which a TSN that comes next is a new one: RTO.Max twice, as a packet may be lost.
-const RENEWED_US: u64 = 120_000_000;
+/// Microseconds of silence after which a TSN that comes next is a new one: RTO.Max twice, as a packet may be lost.
+const SILENCE_US: u64 = 120_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Certainty {
@@ -50,9 +50,11 @@ pub(super) struct Sightings {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CaughtUp {
-    at_us: u64,
-    /// The cumulative TSN at that time.
+    /// The cumulative TSN when it had caught up.
     place: u64,
+    heard_us: u64,
+    /// What was heard last came after [`SILENCE_US`].
+    is_after_silence: bool,
 }
 
 impl Certainty {
@@ -88,31 +90,46 @@ impl Certainty {
 
     /// A DATA chunk came, beyond `cumulative` or not.
     pub fn sight(&mut self, now_us: u64, cumulative: u64, arrived: u64) {
-        let Self::Behind(sightings) = self else { return };
-        match sightings.lowest {
-            _ if arrived <= cumulative => {}
-            Some(lowest) if lowest < arrived => {}
-            Some(lowest) if lowest == arrived => {
-                sightings.settles_us.get_or_insert(now_us.saturating_add(SETTLING_US));
-            }
-            _ => *sightings = Sightings { lowest: Some(arrived), settles_us: None },
+        match self {
+            Self::Sure => {}
+            Self::Behind(sightings) => sightings.sight(now_us, cumulative, arrived),
+            Self::CaughtUp(caught_up) => caught_up.hear(now_us),
         }
     }
 
     /// Nothing lies between `place` and what the peer holds for acknowledged without a gap.
     pub fn settle(&mut self, now_us: u64, place: u64) {
         if self.is_behind() {
-            *self = Self::CaughtUp(CaughtUp { at_us: now_us, place });
+            *self = Self::CaughtUp(CaughtUp { place, heard_us: now_us, is_after_silence: false });
         }
     }
 
     /// The cumulative TSN goes on to `cumulative`. `is_next` says that a TSN came that was the next, and nothing was held.
-    pub fn advance(&mut self, now_us: u64, cumulative: u64, is_next: bool) {
-        let Self::CaughtUp(CaughtUp { at_us, place }) = *self else { return };
-        let is_renewed = is_next && now_us.saturating_sub(at_us) >= RENEWED_US;
-        if is_renewed || cumulative.saturating_sub(place) >= MOST_AHEAD {
+    pub fn advance(&mut self, cumulative: u64, is_next: bool) {
+        let Self::CaughtUp(CaughtUp { place, is_after_silence, .. }) = *self else { return };
+        if is_next && is_after_silence || cumulative.saturating_sub(place) >= MOST_AHEAD {
             *self = Self::Sure;
         }
+    }
+}
+
+impl Sightings {
+    fn sight(&mut self, now_us: u64, cumulative: u64, arrived: u64) {
+        match self.lowest {
+            _ if arrived <= cumulative => {}
+            Some(lowest) if lowest < arrived => {}
+            Some(lowest) if lowest == arrived => {
+                self.settles_us.get_or_insert(now_us.saturating_add(SETTLING_US));
+            }
+            _ => *self = Self { lowest: Some(arrived), settles_us: None },
+        }
+    }
+}
+
+impl CaughtUp {
+    fn hear(&mut self, now_us: u64) {
+        self.is_after_silence = now_us.saturating_sub(self.heard_us) >= SILENCE_US;
+        self.heard_us = now_us;
     }
 }
 
@@ -275,17 +292,30 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_next_long_after_the_takeover_is_new() {
+    fn what_comes_next_after_a_long_silence_is_new() {
         let (mut heir, ..) = taken_over(&Past { exported: 5, since: 0, gap: 1, named: Vec::new() });
         let next = heir.cumulative() + 1;
         arrive(&mut heir, SECOND, next);
-        arrive(&mut heir, RENEWED_US, next + 1);
-        assert!(!heir.is_sure());
         // What fills a gap may be old.
-        arrive(&mut heir, 2 * RENEWED_US, next + 3);
-        arrive(&mut heir, 2 * RENEWED_US, next + 2);
-        assert_eq!((heir.is_sure(), heir.cumulative()), (false, next + 3));
-        arrive(&mut heir, 2 * RENEWED_US, next + 4);
+        arrive(&mut heir, SECOND + SILENCE_US, next + 2);
+        arrive(&mut heir, SECOND + SILENCE_US, next + 1);
+        assert_eq!((heir.is_sure(), heir.cumulative()), (false, next + 2));
+        arrive(&mut heir, 2 * SILENCE_US, next + 3);
+        assert!(!heir.is_sure());
+        arrive(&mut heir, 3 * SILENCE_US, next + 4);
         assert!(heir.is_sure());
+    }
+
+    /// It has sent what is new only when all that was lost has come again.
+    #[test]
+    fn what_comes_long_after_the_takeover_is_not_new_while_the_peer_is_sending_again() {
+        let (mut heir, mut peer, told) = taken_over(&Past { exported: 0, since: 0, gap: 400, named: Vec::new() });
+        for turn in 0.. {
+            peer.hear(&heir.acknowledgement());
+            let Some(lowest) = peer.lowest_outstanding() else { break };
+            arrive(&mut heir, turn * SECOND, lowest);
+            assert_sound(&heir, &told);
+        }
+        assert!(!heir.is_sure());
     }
 }

@@ -198,7 +198,7 @@ impl Inbound {
             self.certainty.settle(now_us, self.cumulative);
             self.advance(arrived, Held::Fragment(data.to_fragment()));
             self.drain();
-            self.certainty.advance(now_us, self.cumulative, is_next);
+            self.certainty.advance(self.cumulative, is_next);
             return Arrival::InOrder;
         }
         if self.is_too_far(arrived) || self.charge() + charge(data.payload) > self.bounds.window {
@@ -331,7 +331,7 @@ impl Inbound {
         }
         self.leave_out_to(target);
         self.drain();
-        self.certainty.advance(now_us, self.cumulative, false);
+        self.certainty.advance(self.cumulative, false);
     }
 
     fn note_gap(&mut self, now_us: u64, has_advanced: bool) {
