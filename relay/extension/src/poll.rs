@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libc::{c_int, epoll_event};
 
@@ -59,6 +59,18 @@ impl Poll {
             unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), MAX_EVENTS.into(), timeout_ms) };
         // An interrupted wait is an empty one.
         Ready { events, count: usize::try_from(count).unwrap_or(0) }
+    }
+
+    /// Waits until this one socket is readable; `false`: nothing came until then.
+    pub fn wait_for(socket: BorrowedFd<'_>, until: Instant) -> bool {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let left = libc::timespec { tv_sec: left.as_secs().cast_signed() as _, tv_nsec: left.subsec_nanos().into() };
+        let mut socket = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: both outlive the call; the signal mask stays what it is.
+        unsafe { libc::ppoll(&raw mut socket, 1, &raw const left, std::ptr::null()) > 0 }
     }
 
     fn add_raw(&self, descriptor: c_int, token: u64) -> io::Result<()> {

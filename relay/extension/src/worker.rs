@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use antiphon_host::Gathering;
 use antiphon_relay_packet::drop_reason::DropReason;
 use antiphon_relay_packet::flow_key::FlowKey;
 use antiphon_relay_packet::packing::{Packed, Packer};
@@ -42,6 +43,7 @@ pub struct Worker {
     locals: KnownLocals,
     /// Empty between batches, whose borrows end with them; only its memory is kept.
     accepted: Vec<Accepted<'static>>,
+    gathering: Gathering,
     swept_ms: u64,
 }
 
@@ -57,6 +59,7 @@ impl Worker {
             packer: Packer::default(),
             locals: KnownLocals::default(),
             accepted: Vec::with_capacity(BATCH * 8),
+            gathering: Gathering::default(),
             swept_ms: 0,
         }
     }
@@ -68,9 +71,10 @@ impl Worker {
         while !self.plane.stopped() {
             self.plane.note_turn(self.index);
             let ready = self.poll.wait(timeout);
+            let (woke, mut taken) = (Instant::now(), 0);
             for token in ready.tokens() {
                 if token < self.sockets.clients.len() {
-                    self.serve_clients(token);
+                    taken += self.serve_clients(token);
                 } else {
                     self.serve_hop();
                 }
@@ -78,6 +82,18 @@ impl Worker {
             if self.index == 0 {
                 self.sweep();
             }
+            if taken > 0
+                && let Some(until) = self.gathering.took(woke, taken)
+            {
+                self.serve_hop_until(until);
+            }
+        }
+    }
+
+    /// Pods pace what they send, so nothing of theirs waits.
+    fn serve_hop_until(&mut self, until: Instant) {
+        while Poll::wait_for(self.sockets.hop.as_fd(), until) {
+            self.serve_hop();
         }
     }
 
@@ -89,15 +105,19 @@ impl Worker {
         }
     }
 
-    fn serve_clients(&mut self, listener: usize) {
+    /// How many packets were taken.
+    fn serve_clients(&mut self, listener: usize) -> usize {
+        let mut taken = 0;
         for _ in 0..BATCHES_PER_TURN {
-            let Some(socket) = self.sockets.clients.get(listener) else { return };
-            let Ok(received) = self.receive.receive(socket.as_fd()) else { return };
+            let Some(socket) = self.sockets.clients.get(listener) else { break };
+            let Ok(received) = self.receive.receive(socket.as_fd()) else { break };
             self.forward_uplink(listener);
+            taken += received;
             if received < BATCH {
-                return;
+                break;
             }
         }
+        taken
     }
 
     fn forward_uplink(&mut self, listener: usize) {

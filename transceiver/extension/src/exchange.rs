@@ -32,12 +32,15 @@ pub struct Exchange {
     mailboxes: Box<[Arc<Mailbox>]>,
 }
 
-/// Slots that had to be encoded first.
+/// Slots that were left to the workers.
 #[derive(Default)]
 pub struct EncodedInTime {
+    /// Packets that had to be encoded first, mostly.
     pub slots: AtomicU64,
     /// Of them sent too late.
     pub late: AtomicU64,
+    /// Slots whose worker was so many of them behind that they were given up.
+    pub left_out: AtomicU64,
 }
 
 impl EncodedInTime {

@@ -215,6 +215,11 @@ impl ReceiveBatch {
         count == BATCH
     }
 
+    /// Datagrams of the last [`ReceiveBatch::fill`].
+    pub const fn len(&self) -> usize {
+        self.received.len()
+    }
+
     /// What the last [`ReceiveBatch::fill`] read: who sent it, and the datagram.
     pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, Result<&[u8], Truncated>)> {
         self.received.iter().zip(&self.buffers).zip(&self.sources).filter_map(|((received, buffer), source)| {

@@ -1,4 +1,4 @@
-//! What waits for one worker: first what cannot wait, then packets and frames to be encoded in turns.
+//! What waits for one worker: first what cannot wait, then packets, then frames to be encoded ahead, which have a slot's time.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,6 +18,8 @@ use crate::clock::now_us;
 const PER_CALL: usize = 256;
 /// Of all calls of the worker.
 const TOTAL: usize = 16_384;
+/// Packets that go before a frame that waits to be encoded: together they take about as long as that.
+const PACKETS_PER_FRAME: usize = 4;
 
 pub enum Command {
     /// A call comes, with both ends of its codec.
@@ -69,8 +71,8 @@ struct Contents {
     waits: WaitCounts,
     /// Each call once: whoever calls the encoder does so once until it has done its work.
     encodes: VecDeque<Handle>,
-    /// Whose turn it is.
-    encodes_next: bool,
+    /// Packets that were taken while frames waited, since a frame was.
+    packets_before: usize,
     is_waiting: bool,
     stopping: bool,
 }
@@ -82,7 +84,7 @@ impl Default for Contents {
             packets: Inbox::new(PER_CALL, TOTAL),
             waits: WaitCounts::default(),
             encodes: VecDeque::new(),
-            encodes_next: false,
+            packets_before: 0,
             is_waiting: false,
             stopping: false,
         }
@@ -173,10 +175,14 @@ impl Mailbox {
 
 impl Contents {
     fn next_in_turn(&mut self) -> Option<Job> {
-        self.encodes_next = !self.encodes_next;
-        let encode = |contents: &mut Self| contents.encodes.pop_front().map(Job::Encode);
-        let packet = |contents: &mut Self| contents.next_packet().map(Job::Packet);
-        if self.encodes_next { encode(self).or_else(|| packet(self)) } else { packet(self).or_else(|| encode(self)) }
+        if self.packets_before < PACKETS_PER_FRAME
+            && let Some(packet) = self.next_packet()
+        {
+            self.packets_before += usize::from(!self.encodes.is_empty());
+            return Some(Job::Packet(packet));
+        }
+        self.packets_before = 0;
+        self.encodes.pop_front().map(Job::Encode)
     }
 
     fn next_packet(&mut self) -> Option<Delivery> {

@@ -136,6 +136,7 @@ impl MediaEngine {
 
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let misses = self.exchange.desk.misses();
+        let encoded = &self.exchange.encoded;
         let speech = self.exchange.speech().counts();
         let waits = self.exchange.waits();
         let labels = PyDict::new(py);
@@ -145,10 +146,9 @@ impl MediaEngine {
             ("missed", misses.missed),
             ("worst_us", misses.worst_us),
             ("stalls", misses.stalls),
-            ("skipped", misses.skipped),
-            ("lost_us", misses.lost_us),
-            ("encoded_for_now", self.exchange.encoded.slots.load(Ordering::Relaxed)),
-            ("encoded_late", self.exchange.encoded.late.load(Ordering::Relaxed)),
+            ("skipped", misses.skipped + encoded.left_out.load(Ordering::Relaxed)),
+            ("encoded_for_now", encoded.slots.load(Ordering::Relaxed)),
+            ("encoded_late", encoded.late.load(Ordering::Relaxed)),
             ("packets_taken", waits.taken),
             ("packets_waited_long", waits.long),
             ("pcm_batches", speech.batches),

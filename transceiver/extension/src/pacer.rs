@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use antiphon_host::take_short_turns;
 use antiphon_media::inbox::Handle;
@@ -130,6 +131,8 @@ impl Pacer<'_> {
     fn leave(&mut self, slot: Due<Handle>, call: &Call) {
         if call.slots_left.leave() {
             self.left.push(slot);
+        } else {
+            self.exchange.encoded.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
 

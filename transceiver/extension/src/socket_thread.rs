@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use antiphon_host::take_short_turns;
+use antiphon_host::{Gathering, take_short_turns};
 use antiphon_media::counters::{DropReason, Tally};
 use antiphon_media::inbox::{Delivery, Handle};
 use antiphon_media::pairs::Via;
 use antiphon_media::switchboard::Switchboard;
 
-use crate::clock::now_us;
+use crate::clock::{now_us, wake_exactly};
 use crate::end_process::EndProcessOnPanic;
 use crate::event_fd::EventFd;
 use crate::exchange::Exchange;
@@ -208,6 +208,8 @@ pub fn run(shared: &Shared, socket: &HopSocket) {
     let _guard = EndProcessOnPanic;
     // Without it, packets wait a little longer for the codec's threads.
     let _ = take_short_turns();
+    wake_exactly();
+    let mut gathering = Gathering::default();
     let mut batch = ReceiveBatch::new();
     let mut media = Vec::new();
     let mut timeout_ms = 0;
@@ -215,6 +217,7 @@ pub fn run(shared: &Shared, socket: &HopSocket) {
         let room = if shared.is_held_up() { libc::POLLOUT } else { 0 };
         let mut ready = [(socket.as_raw_fd(), libc::POLLIN | room), (shared.departures.as_raw_fd(), libc::POLLIN)];
         wait(&mut ready, timeout_ms);
+        let (woke, mut taken) = (Instant::now(), 0);
         let [(_, received), (_, queued)] = ready;
         if queued != 0 && shared.departures.reset() {
             std::thread::sleep(COLLECT);
@@ -222,6 +225,7 @@ pub fn run(shared: &Shared, socket: &HopSocket) {
         if received & !libc::POLLOUT != 0 {
             for _ in 0..ROUNDS {
                 let more = batch.fill(socket);
+                taken += batch.len();
                 let is_news = deliver(shared, &batch, &mut media);
                 shared.hand_over(&mut media);
                 // Only now: what Python does about an event comes after the speech that came before the event; unless it was
@@ -236,6 +240,9 @@ pub fn run(shared: &Shared, socket: &HopSocket) {
         }
         shared.drain(socket);
         timeout_ms = expire(shared);
+        if let Some(until) = gathering.took(woke, taken).filter(|_| taken > 0) {
+            std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        }
     }
     // The calls', queued before the word to stop.
     shared.send_last_words(socket);

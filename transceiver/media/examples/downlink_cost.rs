@@ -12,6 +12,7 @@ use antiphon_media::wheel::{GRAIN_US, Wheel};
 const CALLS: u64 = 100;
 const WHEEL_CALLS: u64 = 1000;
 const FRAME_US: u64 = 20_000;
+const GRAINS: u64 = FRAME_US / GRAIN_US;
 const FRAME_SAMPLES: usize = 480;
 /// Of Opus at 32 kbit/s.
 const PAYLOAD_BYTES: usize = 80;
@@ -133,7 +134,7 @@ fn turns(wheel: &mut Wheel<u64>, round: u64) -> u64 {
     let mut due = Vec::new();
     let mut slots = 0;
     let start = Instant::now();
-    for grain in round * 20..(round + 1) * 20 {
+    for grain in round * GRAINS..(round + 1) * GRAINS {
         due.clear();
         wheel.due(grain * GRAIN_US, &mut due);
         slots += due.len() as u64;

@@ -10,7 +10,8 @@
 //!
 //! A response may come faster than it is heard, and waits. Live sound ([`Queue::play_live`]) comes as fast as it goes: what of
 //! it has piled up in a stall would be a delay for ever. So it is encoded a chunk ahead only, and skipped where it is still
-//! sound and no packet: no decoder has to get over it.
+//! sound and no packet: no decoder has to get over it. Where it comes so late that its frames are encoded only when they are
+//! due, one slot is passed over, once, and they are encoded ahead from then on.
 //!
 //! Sound that begins is faded in. Sound that ends is faded out: by its end ([`Queue::end_of_item`]), by a flush, or
 //! because it ran dry. Then, if nothing follows, goes a little silence: listeners conceal what does not come with more of

@@ -1,8 +1,8 @@
 //! The timer wheel that all calls of a pacer share.
 //!
 //! A call's slots are due at multiples of its frame's length plus its phase, whatever happened before: there is no drift.
-//! Phases are whole milliseconds. So a call lies in one place of a ring for as long as it lives, nothing is moved per
-//! packet, and the calls of a place go out together.
+//! Phases are multiples of [`GRAIN_US`]. So a call lies in one place of a ring for as long as it lives, nothing is moved per
+//! packet, and the calls of a place go out together: what a thread's waking costs is shared by them, here and at the relay.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,7 +10,7 @@ use std::hash::Hash;
 use crate::downlink::FrameLength;
 
 /// What phases and deadlines are multiples of.
-pub const GRAIN_US: u64 = 1_000;
+pub const GRAIN_US: u64 = 5_000;
 /// Slots of a call that are made up for at once. After a longer stall the listeners' buffers are empty anyway, and a burst
 /// of old frames would only make every one of them play late for the rest of the speech.
 pub const MOST_CAUGHT_UP: u64 = 3;
@@ -41,9 +41,8 @@ pub struct Misses {
     pub worst_us: u64,
     /// Stalls so long that slots were given up.
     pub stalls: u64,
-    /// Slots given up, and their frames' time in microseconds: what was to be said in it is said later.
+    /// Slots given up: what was to be said in them is said later.
     pub skipped: u64,
-    pub lost_us: u64,
 }
 
 /// Times are microseconds from any fixed zero; `K` names a call.
@@ -172,9 +171,7 @@ impl<K: Copy + Eq + Hash> Wheel<K> {
             }
             for (phase, members) in (0..).zip(&ring.phases) {
                 for member in members {
-                    let skipped = occurrences(next.max(member.first), kept_from, phase, grains(ring.frame));
-                    self.misses.skipped += skipped;
-                    self.misses.lost_us += skipped * ring.frame.us();
+                    self.misses.skipped += occurrences(next.max(member.first), kept_from, phase, grains(ring.frame));
                 }
             }
         }

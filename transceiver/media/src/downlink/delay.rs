@@ -1,4 +1,5 @@
-//! What of live sound waits all the time: it is of no use to anybody, for live sound comes as fast as it goes.
+//! How long live sound waits, which comes as fast as it goes. What waits all the time is of no use to anybody. But of sound
+//! that comes just before its slots every frame is encoded when it is due, and each is sent as late as its worker comes.
 
 /// For so long it is looked at: what a network holds up in turns has come by then.
 const WINDOW_MS: u64 = 1_000;
@@ -6,6 +7,8 @@ const WINDOW_MS: u64 = 1_000;
 const MOST_MS: u64 = 40;
 /// What is left of it, so that the next piece may be a little late.
 const LEFT_MS: u64 = 20;
+/// Frames of a window that are encoded when they are due by chance: sound that begins is.
+const MOST_HURRIED: u64 = 4;
 
 /// Of one queue, while its sound is live. The least that waited in a window is what waited all the time.
 #[derive(Debug, Default)]
@@ -15,6 +18,10 @@ pub(super) struct Delay {
     slots_ms: u64,
     least_ms: Option<u64>,
     excess_ms: u64,
+    /// Frames that were encoded when they were due, in this window.
+    hurried: u64,
+    /// The sound is to wait for one slot more.
+    is_too_short: bool,
 }
 
 impl Delay {
@@ -40,7 +47,19 @@ impl Delay {
             let least_ms = self.least_ms.take().unwrap_or_default();
             self.slots_ms = 0;
             self.excess_ms = if least_ms > MOST_MS { least_ms - LEFT_MS } else { 0 };
+            let is_hurried = std::mem::take(&mut self.hurried) > MOST_HURRIED;
+            self.is_too_short = is_hurried && least_ms + slot_ms <= MOST_MS;
         }
+    }
+
+    /// A frame was encoded only when it was due.
+    pub fn hurry(&mut self) {
+        self.hurried += u64::from(self.is_live());
+    }
+
+    /// A slot is to be passed over, once.
+    pub fn take_slot(&mut self) -> bool {
+        std::mem::take(&mut self.is_too_short)
     }
 
     /// What is to be skipped, once; 0 while something waits that is not live. `past`: samples that no more wait.

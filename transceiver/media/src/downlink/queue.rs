@@ -245,6 +245,7 @@ impl Queue {
             return None;
         }
         if let Some(order) = self.hand_out_next(encoding) {
+            self.delay.hurry();
             return Some(order);
         }
         let cut = if self.cutter.is_sounding() {
@@ -262,8 +263,11 @@ impl Queue {
     }
 
     /// The slot's packet, without its sequence number, which SRTP writes; none in silence. Slots that were passed over show
-    /// as a pause.
+    /// as a pause, and so does one that live sound needs to be encoded in time from then on.
     pub fn packet(&mut self, slot: Slot) -> Option<Packet<'_>> {
+        if self.delay.take_slot() {
+            return None;
+        }
         if let Some(cut) = self.frames.pop_into(self.packets.next_payload()) {
             self.items.advance(cut.samples);
             self.heard = Some(cut.end);

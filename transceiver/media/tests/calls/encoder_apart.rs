@@ -91,6 +91,58 @@ fn the_way_out_of_a_flushed_sound_comes_first_and_survives_another_flush() {
     assert_eq!(queue.playout().item_id.as_ref(), "newer");
 }
 
+/// Gives a chunk of two frames of live sound just before every other slot, and encodes ahead between the slots; in which of
+/// them there was nothing encoded, and in which nothing was sent.
+fn say_just_in_time(queue: &mut Queue, first: u64, slots: u64) -> (Vec<u64>, Vec<u64>) {
+    let mut encoding = Encoding::new(Counting::default());
+    let (mut hurried, mut passed_over) = (Vec::new(), Vec::new());
+    for number in first..first + slots {
+        if number % 2 == 0 {
+            queue.play_live(&[1000; 2 * FRAME]).unwrap();
+        }
+        if !queue.is_ready() {
+            hurried.push(number);
+        }
+        let slot = queue.begin_slot(number * FRAME_US).unwrap();
+        if let Some(order) = queue.hand_out_for(slot, &mut encoding) {
+            encoding.encode(&order);
+            queue.take_back(order, &encoding);
+        }
+        if queue.packet(slot).is_none() {
+            passed_over.push(number);
+        }
+        while let Some(order) = queue.hand_out(&mut encoding) {
+            encoding.encode(&order);
+            queue.take_back(order, &encoding);
+        }
+    }
+    (hurried, passed_over)
+}
+
+#[test]
+fn live_sound_that_comes_just_in_time_is_encoded_ahead_after_a_second_for_the_price_of_a_slot() {
+    let mut queue = queue();
+    let (hurried, passed_over) = say_just_in_time(&mut queue, 0, 500);
+    assert_eq!(hurried, (0..=50).step_by(2).collect::<Vec<_>>());
+    assert_eq!(passed_over, [50]);
+    let counts = queue.counts();
+    assert_eq!((counts.ran_dry, counts.skipped, counts.padded), (0, 0, 0));
+    assert_eq!(queue.queued_ms(), 20);
+}
+
+#[test]
+fn a_response_waits_for_no_slot_however_late_it_comes() {
+    let (mut queue, mut encoding) = (queue(), Encoding::new(Counting::default()));
+    for number in 0..200 {
+        queue.play(&[1000; FRAME], "item").unwrap();
+        let slot = queue.begin_slot(number * FRAME_US).unwrap();
+        let order = queue.hand_out_for(slot, &mut encoding).unwrap();
+        encoding.encode(&order);
+        queue.take_back(order, &encoding);
+        assert!(queue.packet(slot).is_some());
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Play(usize),

@@ -18,14 +18,14 @@ fn due(wheel: &mut Wheel<u32>, now_us: u64) -> Vec<(u32, u64)> {
 fn a_call_is_due_at_multiples_of_its_frame_from_its_phase() {
     let mut wheel = Wheel::default();
     assert_eq!((due(&mut wheel, 0), wheel.next_deadline()), (vec![], None));
-    assert_eq!(wheel.insert(1, FrameLength::Twenty, 7_900, 30_100), 47_000);
+    assert_eq!(wheel.insert(1, FrameLength::Twenty, 9_900, 30_100), 45_000);
     assert_eq!(wheel.insert(2, FrameLength::Forty, 0, 30_100), 40_000);
     assert_eq!(wheel.insert(3, FrameLength::Ten, 25_000, 30_100), 35_000);
     assert_eq!(wheel.next_deadline(), Some(35_000));
     assert_eq!(due(&mut wheel, 34_999), []);
-    assert_eq!(due(&mut wheel, 47_500), [(3, 35_000), (2, 40_000), (3, 45_000), (1, 47_000)]);
+    assert_eq!(due(&mut wheel, 47_500), [(3, 35_000), (2, 40_000), (3, 45_000), (1, 45_000)]);
     assert_eq!(wheel.next_deadline(), Some(55_000));
-    assert_eq!(due(&mut wheel, 67_000), [(3, 55_000), (3, 65_000), (1, 67_000)]);
+    assert_eq!(due(&mut wheel, 67_000), [(3, 55_000), (3, 65_000), (1, 65_000)]);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn slots_that_are_a_little_late_are_all_made_up_for() {
     assert_eq!(slots, (0..8).map(|slot| (1, slot * 20_000)).collect::<Vec<_>>());
     let misses = wheel.misses();
     assert_eq!((misses.slots, misses.late, misses.missed, misses.worst_us), (8, 2, 1, 25_000));
-    assert_eq!((misses.stalls, misses.skipped, misses.lost_us), (0, 0, 0));
+    assert_eq!((misses.stalls, misses.skipped), (0, 0));
 }
 
 #[test]
@@ -66,7 +66,6 @@ fn after_a_long_stall_only_the_last_few_slots_are_made_up_for() {
     assert_eq!(of(2), [885_000, 925_000, 965_000]);
     let misses = wheel.misses();
     assert_eq!((misses.stalls, misses.skipped), (1, 47 + 22));
-    assert_eq!(misses.lost_us, 47 * 20_000 + 22 * 40_000);
     assert_eq!(wheel.next_deadline(), Some(1_005_000));
 }
 
@@ -105,22 +104,22 @@ fn a_call_that_left_is_not_due_and_the_others_are() {
 fn a_call_that_is_put_in_again_has_one_place() {
     let mut wheel = Wheel::default();
     wheel.insert(1, FrameLength::Ten, 0, 0);
-    wheel.insert(1, FrameLength::Twenty, 3_000, 0);
-    assert_eq!((wheel.len(), due(&mut wheel, 25_000)), (1, vec![(1, 3_000), (1, 23_000)]));
+    wheel.insert(1, FrameLength::Twenty, 5_000, 0);
+    assert_eq!((wheel.len(), due(&mut wheel, 25_000)), (1, vec![(1, 5_000), (1, 25_000)]));
 }
 
 #[test]
 fn calls_spread_over_the_quietest_phases() {
     let mut wheel = Wheel::default();
-    for key in 0..40 {
+    for key in 0..8 {
         let phase = wheel.quietest_phase(FrameLength::Twenty);
         wheel.insert(key, FrameLength::Twenty, phase, 0);
     }
-    for ms in 0..20 {
-        assert_eq!(due(&mut wheel, ms * GRAIN_US).len(), 2);
+    for grain in 0..4 {
+        assert_eq!(due(&mut wheel, grain * GRAIN_US).len(), 2);
     }
-    wheel.remove(17);
-    assert_eq!(wheel.quietest_phase(FrameLength::Forty), 17 * GRAIN_US);
+    wheel.remove(3);
+    assert_eq!(wheel.quietest_phase(FrameLength::Forty), 3 * GRAIN_US);
     assert_eq!(wheel.quietest_phase(FrameLength::Ten), 0);
 }
 
@@ -159,7 +158,7 @@ proptest! {
     ) {
         let mut wheel = Wheel::default();
         let mut calls: HashMap<u32, Call> = HashMap::new();
-        let (mut now_us, mut skipped, mut lost_us, mut handed_out) = (start_us, 0, 0, 0);
+        let (mut now_us, mut skipped, mut handed_out) = (start_us, 0, 0);
         for step in steps {
             match step {
                 Step::Insert { key, frame, phase_us } => {
@@ -189,13 +188,12 @@ proptest! {
                 let passed_over = (at_us - call.next_us) / frame_us;
                 prop_assert!(passed_over == 0 || now_us - call.next_us >= MOST_CAUGHT_UP * frame_us);
                 skipped += passed_over;
-                lost_us += passed_over * frame_us;
                 call.next_us = at_us + frame_us;
             }
             // Nobody is left behind.
             prop_assert!(calls.values().all(|call| call.next_us / GRAIN_US > now_us / GRAIN_US));
             let misses = wheel.misses();
-            prop_assert_eq!((misses.skipped, misses.lost_us, misses.slots), (skipped, lost_us, handed_out));
+            prop_assert_eq!((misses.skipped, misses.slots), (skipped, handed_out));
             prop_assert!(misses.missed <= misses.late && misses.worst_us < MOST_CAUGHT_UP * LONGEST_US);
             prop_assert_eq!(misses.late > 0, misses.worst_us > LATE_US);
             prop_assert_eq!(wheel.len(), calls.len());
