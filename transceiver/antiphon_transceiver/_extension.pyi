@@ -146,10 +146,11 @@ class MediaEngine:
         """`(handle, PCM16 little-endian mono)` of all calls since the last time, in order; of a stopped one nothing."""
 
     def counters(self) -> dict[str, int]:
-        """Since the start, in closed labels. How well the time is kept: slots, late, missed, worst_us, stalls, skipped
-        (after a stall of the pacer, or of a worker that slots were left to); slots left to workers, mostly to encode first: encoded_for_now, of them too late: encoded_late; packets
-        of clients that their workers took: packets_taken, of them after more than 10 ms: packets_waited_long; sound
-        for Python: pcm_batches, pcm_chunks, pcm_waited_us (sum of all chunks), pcm_worst_us, pcm_dropped_ms."""
+        """Since the start, in closed labels. How well the time is kept: slots, late, missed, worst_us, stalls,
+        skipped (after a stall of the pacer, or of a worker that slots were left to); slots left to workers, mostly to
+        encode first: encoded_for_now, of them too late: encoded_late; packets of clients that their workers took:
+        packets_taken, of them after more than 10 ms: packets_waited_long; sound for Python: pcm_batches, pcm_chunks,
+        pcm_waited_us (sum of all chunks), pcm_worst_us, pcm_dropped_ms."""
 
 @final
 class MediaCall:
