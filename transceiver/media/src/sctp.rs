@@ -88,5 +88,5 @@ pub use parameter::{IfUnknown, Parameter, Parameters};
 pub use reconfiguration::{Outcome, Reconfiguration, Step};
 pub use resets::{Deferred, ResetState};
 pub use sack::{Received, Sack};
-pub use state::{AssociationState, BadState, Inheritance, LONGEST_LEAP, LeapState, OutgoingState};
+pub use state::{AssociationState, BadState, Inheritance, LONGEST_LEAP, LeapState, OutgoingState, Standing};
 pub use writer::{Address, Writer};

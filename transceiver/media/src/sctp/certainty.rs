@@ -22,6 +22,7 @@
 //!   was named may be the very next.
 
 use super::inbound::MOST_AHEAD;
+use super::state::Standing;
 
 /// Microseconds that an heir of an old export waits for its gap to be filled.
 const PATIENCE_US: u64 = 15_000_000;
@@ -58,9 +59,25 @@ pub(super) struct CaughtUp {
 }
 
 impl Certainty {
-    /// Of an old export.
-    pub fn behind() -> Self {
-        Self::Behind(Sightings::default())
+    /// Goes on after another owner, at `now_us`, who had received all up to `cumulative`.
+    pub fn resume(now_us: u64, standing: Standing, cumulative: u64) -> Self {
+        match standing {
+            Standing::Sure => Self::Sure,
+            Standing::CaughtUp => Self::caught_up(now_us, cumulative),
+            Standing::Behind => Self::Behind(Sightings::default()),
+        }
+    }
+
+    const fn caught_up(now_us: u64, place: u64) -> Self {
+        Self::CaughtUp(CaughtUp { place, heard_us: now_us, is_after_silence: false })
+    }
+
+    pub const fn standing(self) -> Standing {
+        match self {
+            Self::Sure => Standing::Sure,
+            Self::CaughtUp(_) => Standing::CaughtUp,
+            Self::Behind(_) => Standing::Behind,
+        }
     }
 
     pub fn is_behind(self) -> bool {
@@ -100,7 +117,7 @@ impl Certainty {
     /// Nothing lies between `place` and what the peer holds for acknowledged without a gap.
     pub fn settle(&mut self, now_us: u64, place: u64) {
         if self.is_behind() {
-            *self = Self::CaughtUp(CaughtUp { place, heard_us: now_us, is_after_silence: false });
+            *self = Self::caught_up(now_us, place);
         }
     }
 
@@ -231,7 +248,9 @@ mod tests {
         let mut peer = Peer { acknowledged: before, named: BTreeSet::new(), next: ahead.iter().max().unwrap() + 1 };
         peer.hear(&owner.acknowledgement());
         let told = peer.named.clone();
-        let heir = Inbound::resume(before + past.exported, Assembly::Empty, Certainty::behind(), BOUNDS);
+        let exported = before + past.exported;
+        let certainty = Certainty::resume(0, Standing::Behind, exported);
+        let heir = Inbound::resume(exported, Assembly::Empty, certainty, BOUNDS);
         (heir, peer, told)
     }
 

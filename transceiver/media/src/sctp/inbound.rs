@@ -11,6 +11,7 @@ use super::config::Bounds;
 use super::data::{Data, Fragment};
 use super::gaps::Gaps;
 use super::sack::Received;
+use super::state::Standing;
 use super::tsn::{place, place_of_first};
 
 /// TSNs ahead of the cumulative one that are held; far fewer than the 65,535 that a SACK can name.
@@ -103,6 +104,10 @@ impl Inbound {
     /// The cumulative TSN comes from an old export, and the peer may hold more for acknowledged.
     pub fn is_behind(&self) -> bool {
         self.certainty.is_behind()
+    }
+
+    pub fn standing(&self) -> Standing {
+        self.certainty.standing()
     }
 
     #[cfg(test)]

@@ -69,14 +69,22 @@ pub struct AssociationState {
 
     /// We have received all TSNs of the peer up to here.
     pub received_tsn: u32,
-    /// The peer may have been told of more.
-    pub is_behind: bool,
+    pub standing: Standing,
     /// What was received ahead of that, by TSN.
     pub held: Vec<(u32, Held)>,
     /// The message that is not whole yet.
     pub assembly: Assembly,
 
     pub resets: ResetState,
+}
+
+/// Whether the peer may have been told of more than [`AssociationState::received_tsn`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Sure,
+    /// Not of what follows it without a gap.
+    CaughtUp,
+    Behind,
 }
 
 impl AssociationState {

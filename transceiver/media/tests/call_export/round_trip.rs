@@ -9,7 +9,7 @@ use antiphon_media::ice::{CheckedPair, Credentials, IceState, RestartState};
 use antiphon_media::reception::ReceptionState;
 use antiphon_media::sctp::{
     self, Assembly, AssociationState, Deferred, Extensions, Fragment, Held, LeapState, Outcome, OutgoingState,
-    Reliability, ResetState,
+    Reliability, ResetState, Standing,
 };
 use antiphon_media::srtp::{Profile, ReceiverStream, ReplayWindow, SenderStream};
 use antiphon_media::uplink::Mode;
@@ -98,7 +98,8 @@ fn assembly() -> impl Strategy<Value = Assembly> {
 prop_compose! {
     fn association()(
         tags: (u32, u32, u16),
-        flags: (bool, bool, bool),
+        flags: (bool, bool),
+        standing in select(&[Standing::Sure, Standing::CaughtUp, Standing::Behind]),
         tsns: (u32, u32, u32, u16),
         streams in vec(any::<(u16, u16)>(), 0..5),
         outgoing in vec(outgoing(), 0..5),
@@ -119,7 +120,7 @@ prop_compose! {
             outgoing,
             leaps,
             received_tsn: tsns.2,
-            is_behind: flags.2,
+            standing,
             held,
             assembly,
             resets,

@@ -131,8 +131,12 @@ fn a_whole_unordered_message_passes_the_gap_of_an_heir_that_has_caught_up() {
 /// As long as what the dead had acknowledged may be among what is missing, a gap is given up; not for ever after.
 #[test]
 fn an_heir_that_has_caught_up_long_ago_waits_for_a_gap_as_anybody_does() {
-    let outlives_a_gap = |silence_us: u64| {
+    let outlives_a_gap = |silence_us: u64, is_handed_over: bool| {
         let mut pair = caught_up();
+        if is_handed_over {
+            let state = exported(&pair).unchanged();
+            pair.left = Association::resume(pair.now_us, Config::default(), secrets(9), state).unwrap();
+        }
         pair.pass(silence_us);
         pair.right.send(reliable(0), b"new").unwrap();
         pair.pass(SECOND);
@@ -146,8 +150,10 @@ fn an_heir_that_has_caught_up_long_ago_waits_for_a_gap_as_anybody_does() {
         pair.pass(60 * SECOND);
         Pair::messages(&pair.left_events) == [b"new".as_slice(), b"lost", b"held"]
     };
-    assert!(!outlives_a_gap(SECOND));
-    assert!(outlives_a_gap(120 * SECOND));
+    for is_handed_over in [false, true] {
+        assert!(!outlives_a_gap(SECOND, is_handed_over));
+        assert!(outlives_a_gap(120 * SECOND, is_handed_over));
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{Form, Malformed, Reader, Writer, form};
 use crate::data_channel::{self, Channel, DataChannelsState, Delivery, Opening, Patience, Phase};
 use crate::sctp::{
     self, Assembly, AssociationState, Deferred, Extensions, Fragment, Held, LeapState, Outcome, OutgoingState,
-    Reliability, ResetState,
+    Reliability, ResetState, Standing,
 };
 
 form!(DataChannelsState { association, channels });
@@ -24,7 +24,7 @@ form!(AssociationState {
     outgoing,
     leaps,
     received_tsn,
-    is_behind,
+    standing,
     held,
     assembly,
     resets,
@@ -171,6 +171,25 @@ impl Form for Assembly {
             [1] => Ok(Self::Empty),
             [2] => Fragment::read(reader).map(Self::Open),
             [3] => Ok(Self::Refused),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+impl Form for Standing {
+    fn write(&self, writer: &mut Writer) {
+        writer.put(match self {
+            Self::Sure => &[0],
+            Self::Behind => &[1],
+            Self::CaughtUp => &[2],
+        });
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        match reader.array()? {
+            [0] => Ok(Self::Sure),
+            [1] => Ok(Self::Behind),
+            [2] => Ok(Self::CaughtUp),
             _ => Err(Malformed),
         }
     }

@@ -7,7 +7,7 @@ use super::super::leaps::{MOST_LEAPT, pass_also};
 use super::super::outbound::Outbound;
 use super::super::outgoing::{Content, Fate, Outgoing, Reliability};
 use super::super::resets::Resets;
-use super::super::state::{AssociationState, BadState, Inheritance, LeapState, OutgoingState};
+use super::super::state::{AssociationState, BadState, Inheritance, LeapState, OutgoingState, Standing};
 use super::super::tsn::{place, place_of_first};
 use super::{Association, HEARTBEAT_US, MOST_STREAMS, Phase, SackDue};
 
@@ -33,7 +33,7 @@ impl Association {
             outgoing: self.outbound.queue.iter().filter_map(|entry| exported(now_us, entry)).collect(),
             leaps: exported_leaps(&self.outbound),
             received_tsn: self.inbound.cumulative() as u32,
-            is_behind: self.inbound.is_behind(),
+            standing: self.inbound.standing(),
             held: self.inbound.held().map(|(place, held)| (place as u32, held.clone())).collect(),
             assembly: self.inbound.assembly().clone(),
             resets: self.resets.state(),
@@ -52,7 +52,7 @@ impl Association {
         association.heartbeat_us = Some(now_us.saturating_add(HEARTBEAT_US));
         association.is_heir = leap.is_some();
         association.outbound = outbound(now_us, &config, &state, leap)?;
-        association.inbound = inbound(&config, &state, leap.is_some())?;
+        association.inbound = inbound(now_us, &config, &state, leap.is_some())?;
         if leap.is_some() {
             state.resets.expected = None;
             state.resets.is_next_sure = false;
@@ -162,10 +162,10 @@ fn leap_over(outbound: &mut Outbound, count: u32) -> Result<(), BadState> {
     leap_again(outbound, &LeapState { before: 0, count, streams })
 }
 
-fn inbound(config: &Config, state: &AssociationState, is_old: bool) -> Result<Inbound, BadState> {
-    let is_behind = is_old || state.is_behind;
-    let certainty = if is_behind { Certainty::behind() } else { Certainty::Sure };
+fn inbound(now_us: u64, config: &Config, state: &AssociationState, is_old: bool) -> Result<Inbound, BadState> {
+    let standing = if is_old { Standing::Behind } else { state.standing };
     let cumulative = place_of_first(state.received_tsn);
+    let certainty = Certainty::resume(now_us, standing, cumulative);
     let mut inbound = Inbound::resume(cumulative, state.assembly.clone(), certainty, config.inbound_bounds());
     for (tsn, held) in &state.held {
         within(inbound.hold_again(place(cumulative, *tsn), held.clone()))?;
