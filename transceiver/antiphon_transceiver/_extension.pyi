@@ -197,7 +197,7 @@ class MediaCall:
         recovered_ms, pause_ms, heard_ms, wait_ms, undecodable, surplus_packets, surplus_ms, authentication_failures,
         replayed, refused, nacked (packets that we asked for), retransmitted (packets of ours that went again because
         they were asked for), withheld (RTP and RTCP of ours beyond what the call's tenure allows), remote_lost,
-        queued_ms, flushed_ms, skipped_ms, ran_dry.
+        queued_ms, flushed_ms, skipped_ms, passed_over, ran_dry.
         float: jitter_ms. float or None: rtt_ms, mos (of what we hear), remote_mos (of what they hear; by their
         reports), first_heard, first_sent (of `time.monotonic()`)."""
 

@@ -261,7 +261,7 @@ def _pacer(engine: EngineStatistics) -> Iterator[Metric]:
         ("pacer_ticks", "Times of frames to clients that came, call by call", engine.slots),
         ("pacer_late_ticks", "Of them more than 5 ms late", engine.late),
         ("pacer_missed_ticks", "Of them later than their frame is long", engine.missed),
-        ("pacer_skipped_ticks", "Times of frames left out after a stall", engine.skipped),
+        ("pacer_skipped_ticks", "Times of frames left out: after a stall, or a worker was behind", engine.skipped),
         ("pacer_stalls", "Stalls so long that frames' times were left out", engine.stalls),
         ("pacer_encoded_late", "Frames that were encoded too late for their time", engine.encoded_late),
     )

@@ -51,6 +51,8 @@ class MediaStatistics:
     """Of our sound, thrown away by flushes."""
     skipped_ms: int = 0
     """Of our live sound, left out because it was late."""
+    passed_over: int = 0
+    """Times that our live sound waited for one frame more, to be encoded in time from then on."""
     ran_dry: int = 0
     """Times that our sound stopped before its end was known."""
     wait_ms: int = 0
@@ -89,7 +91,7 @@ class EngineStatistics:
     missed: int = 0
     """Of them later than a frame is long: listeners may have heard it."""
     skipped: int = 0
-    """Left out after a stall."""
+    """Left out after a stall, or because a worker was that far behind."""
     stalls: int = 0
     worst_us: int = 0
     encoded_late: int = 0

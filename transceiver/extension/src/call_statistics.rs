@@ -40,6 +40,7 @@ fn spoken(call: &Call) -> Vec<(&'static str, Figure)> {
         ("queued_ms", Figure::Count(queue.queued_ms())),
         ("flushed_ms", Figure::Count(queue.flushed_ms())),
         ("skipped_ms", Figure::Count(queue.skipped_ms())),
+        ("passed_over", Figure::Count(queue.counts().passed_over)),
         ("ran_dry", Figure::Count(queue.counts().ran_dry)),
     ]
 }

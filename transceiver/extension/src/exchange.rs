@@ -24,7 +24,7 @@ pub struct Exchange {
     pub wall_clock: WallClock,
     pub chunk: ChunkLength,
     pub desk: PacerDesk,
-    pub encoded: EncodedInTime,
+    pub left: LeftToWorkers,
     /// Readable while Python has speech to fetch.
     pub speech_waits: EventFd,
     speech: Mutex<Speech>,
@@ -34,18 +34,18 @@ pub struct Exchange {
 
 /// Slots that were left to the workers.
 #[derive(Default)]
-pub struct EncodedInTime {
-    /// Packets that had to be encoded first, mostly.
-    pub slots: AtomicU64,
+pub struct LeftToWorkers {
+    /// Packets sent in them; mostly they had to be encoded first.
+    pub sent: AtomicU64,
     /// Of them sent too late.
     pub late: AtomicU64,
-    /// Slots whose worker was so many of them behind that they were given up.
-    pub left_out: AtomicU64,
+    /// Given up, as the worker was so many of them behind.
+    pub given_up: AtomicU64,
 }
 
-impl EncodedInTime {
+impl LeftToWorkers {
     pub fn count(&self, due_us: u64) {
-        self.slots.fetch_add(1, Ordering::Relaxed);
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let is_late = now_us().saturating_sub(due_us) > LATE_US;
         self.late.fetch_add(u64::from(is_late), Ordering::Relaxed);
     }
@@ -59,7 +59,7 @@ impl Exchange {
             wall_clock: WallClock::new(),
             chunk,
             desk: PacerDesk::default(),
-            encoded: EncodedInTime::default(),
+            left: LeftToWorkers::default(),
             speech_waits: EventFd::new()?,
             speech: Mutex::default(),
             mailboxes: (0..workers.max(1)).map(|_| Arc::default()).collect(),

@@ -5,6 +5,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
+use std::time::Duration;
 
 use antiphon_media::outbox::Datagram;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -106,12 +107,15 @@ fn allow_fragments(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Which of the descriptors are ready, bit by bit; none after `timeout_ms`, or when a signal came.
-pub fn wait(descriptors: &mut [(RawFd, i16)], timeout_ms: i32) {
+/// Which of the descriptors are ready, bit by bit; none after `timeout`, or when a signal came.
+pub fn wait(descriptors: &mut [(RawFd, i16)], timeout: Duration) {
     let mut polled: Vec<libc::pollfd> =
         descriptors.iter().map(|(fd, events)| libc::pollfd { fd: *fd, events: *events, revents: 0 }).collect();
-    // SAFETY: `polled` is a live array of the length given.
-    let ready = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, timeout_ms) };
+    let seconds = libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX);
+    let timeout = libc::timespec { tv_sec: seconds, tv_nsec: timeout.subsec_nanos().into() };
+    let descriptors_polled = polled.len() as libc::nfds_t;
+    // SAFETY: `polled` is a live array of the length given, `timeout` outlives the call, and no signal mask is set.
+    let ready = unsafe { libc::ppoll(polled.as_mut_ptr(), descriptors_polled, &raw const timeout, std::ptr::null()) };
     for ((_, events), polled) in descriptors.iter_mut().zip(&polled) {
         *events = if ready > 0 { polled.revents } else { 0 };
     }

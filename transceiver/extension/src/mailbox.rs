@@ -1,4 +1,5 @@
-//! What waits for one worker: first what cannot wait, then packets, then frames to be encoded ahead, which have a slot's time.
+//! What waits for one worker: first what cannot wait, then packets, and after some of them a frame to be
+//! encoded ahead, which has a slot's time.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -136,19 +136,20 @@ impl MediaEngine {
 
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let misses = self.exchange.desk.misses();
-        let encoded = &self.exchange.encoded;
+        let left = &self.exchange.left;
+        let given_up = left.given_up.load(Ordering::Relaxed);
         let speech = self.exchange.speech().counts();
         let waits = self.exchange.waits();
         let labels = PyDict::new(py);
         for (label, count) in [
-            ("slots", misses.slots),
+            ("slots", misses.slots.saturating_sub(given_up)),
             ("late", misses.late),
             ("missed", misses.missed),
             ("worst_us", misses.worst_us),
             ("stalls", misses.stalls),
-            ("skipped", misses.skipped + encoded.left_out.load(Ordering::Relaxed)),
-            ("encoded_for_now", encoded.slots.load(Ordering::Relaxed)),
-            ("encoded_late", encoded.late.load(Ordering::Relaxed)),
+            ("skipped", misses.skipped + given_up),
+            ("encoded_for_now", left.sent.load(Ordering::Relaxed)),
+            ("encoded_late", left.late.load(Ordering::Relaxed)),
             ("packets_taken", waits.taken),
             ("packets_waited_long", waits.long),
             ("pcm_batches", speech.batches),

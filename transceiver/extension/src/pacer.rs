@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use antiphon_host::take_short_turns;
 use antiphon_media::inbox::Handle;
 use antiphon_media::speaking::{Speaking, Turn};
-use antiphon_media::wheel::{Due, GRAIN_US, Wheel};
+use antiphon_media::wheel::{Due, Wheel};
 
 use crate::call::Call;
 use crate::clock::{now_us, sleep_until, wake_exactly};
@@ -16,6 +16,9 @@ use crate::end_process::EndProcessOnPanic;
 use crate::exchange::Exchange;
 use crate::mailbox::Command;
 use crate::pacer_desk::Wish;
+
+/// After so long a call that somebody held is given its place.
+const TRIED_AGAIN_US: u64 = 1_000;
 
 /// Serves until the desk says stop.
 pub fn run(exchange: &Exchange) {
@@ -96,7 +99,7 @@ impl Pacer<'_> {
 
     /// When to come again; none: when something is wished.
     fn next_us(&self) -> Option<u64> {
-        let again_us = (!self.joining.is_empty()).then(|| now_us() + GRAIN_US);
+        let again_us = (!self.joining.is_empty()).then(|| now_us() + TRIED_AGAIN_US);
         self.wheel.next_deadline().into_iter().chain(again_us).min()
     }
 
@@ -132,7 +135,7 @@ impl Pacer<'_> {
         if call.slots_left.leave() {
             self.left.push(slot);
         } else {
-            self.exchange.encoded.left_out.fetch_add(1, Ordering::Relaxed);
+            self.exchange.left.given_up.fetch_add(1, Ordering::Relaxed);
         }
     }
 

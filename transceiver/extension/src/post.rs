@@ -141,7 +141,7 @@ impl Post {
         if turn == Turn::Packet {
             // At once: it is late as it is.
             exchange.endpoint.send_rtp([(self.call.handle, self.datagram.as_slice())]);
-            exchange.encoded.count(due_us);
+            exchange.left.count(due_us);
         }
     }
 

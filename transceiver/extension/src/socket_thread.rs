@@ -212,12 +212,17 @@ pub fn run(shared: &Shared, socket: &HopSocket) {
     let mut gathering = Gathering::default();
     let mut batch = ReceiveBatch::new();
     let mut media = Vec::new();
-    let mut timeout_ms = 0;
+    let mut timeout = Duration::ZERO;
+    // Until then what clients send is left where it is.
+    let mut deaf_until: Option<Instant> = None;
     while !shared.stopping.load(Ordering::Acquire) {
         let room = if shared.is_held_up() { libc::POLLOUT } else { 0 };
-        let mut ready = [(socket.as_raw_fd(), libc::POLLIN | room), (shared.departures.as_raw_fd(), libc::POLLIN)];
-        wait(&mut ready, timeout_ms);
+        let listens = if deaf_until.is_some() { 0 } else { libc::POLLIN };
+        let mut ready = [(socket.as_raw_fd(), listens | room), (shared.departures.as_raw_fd(), libc::POLLIN)];
+        let deaf = deaf_until.map(|until| until.saturating_duration_since(Instant::now()));
+        wait(&mut ready, timeout.min(deaf.unwrap_or(Duration::MAX)));
         let (woke, mut taken) = (Instant::now(), 0);
+        deaf_until = deaf_until.filter(|until| woke < *until);
         let [(_, received), (_, queued)] = ready;
         if queued != 0 && shared.departures.reset() {
             std::thread::sleep(COLLECT);
@@ -239,9 +244,9 @@ pub fn run(shared: &Shared, socket: &HopSocket) {
             }
         }
         shared.drain(socket);
-        timeout_ms = expire(shared);
-        if let Some(until) = gathering.took(woke, taken).filter(|_| taken > 0) {
-            std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        timeout = expire(shared);
+        if taken > 0 {
+            deaf_until = gathering.took(woke, taken);
         }
     }
     // The calls', queued before the word to stop.
@@ -265,7 +270,7 @@ fn deliver(shared: &Shared, batch: &ReceiveBatch, media: &mut Vec<Delivery>) -> 
 }
 
 /// Lets timers run out; returns how long to wait for packets.
-fn expire(shared: &Shared) -> i32 {
+fn expire(shared: &Shared) -> Duration {
     let now_ms = shared.now_ms();
     let mut switchboard = shared.switchboard();
     let waited = switchboard.has_deliveries();
@@ -273,5 +278,5 @@ fn expire(shared: &Shared) -> i32 {
     if !waited && switchboard.has_deliveries() {
         shared.arrivals.signal();
     }
-    i32::try_from(next_ms.saturating_sub(now_ms).min(LONGEST_WAIT_MS)).unwrap_or(i32::MAX)
+    Duration::from_millis(next_ms.saturating_sub(now_ms).min(LONGEST_WAIT_MS))
 }

@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 /// What a packet may wait for others.
-pub const GATHER: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_millis(1);
 /// Wake-ups closer to one another than this are too many.
 const CLOSE: Duration = Duration::from_micros(500);
 /// So many at once are shared enough: to wait for more would only hold them up.
 const FULL: usize = 32;
 
-/// Of one thread. At a pace of less than two packets in [`GATHER`] each is taken as it comes.
+/// Of one thread. It begins with two wake-ups in [`CLOSE`], and ends when no more than one packet has come in [`GATHER`].
 #[derive(Debug, Default)]
 pub struct Gathering {
     woke: Option<Instant>,

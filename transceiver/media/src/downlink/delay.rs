@@ -48,13 +48,14 @@ impl Delay {
             self.slots_ms = 0;
             self.excess_ms = if least_ms > MOST_MS { least_ms - LEFT_MS } else { 0 };
             let is_hurried = std::mem::take(&mut self.hurried) > MOST_HURRIED;
-            self.is_too_short = is_hurried && least_ms + slot_ms <= MOST_MS;
+            // Of what waits for a slot and more, a worker is late that was told in time.
+            self.is_too_short = is_hurried && least_ms < slot_ms && least_ms + slot_ms <= MOST_MS;
         }
     }
 
-    /// A frame was encoded only when it was due.
-    pub fn hurry(&mut self) {
-        self.hurried += u64::from(self.is_live());
+    /// A frame was encoded only when it was due. `past`: samples that no more wait.
+    pub fn hurry(&mut self, past: u64) {
+        self.hurried += u64::from(self.is_all_live(past));
     }
 
     /// A slot is to be passed over, once.
@@ -62,8 +63,17 @@ impl Delay {
         std::mem::take(&mut self.is_too_short)
     }
 
+    /// What waited is thrown away.
+    pub fn flush(&mut self) {
+        self.is_too_short = false;
+    }
+
     /// What is to be skipped, once; 0 while something waits that is not live. `past`: samples that no more wait.
     pub fn take_excess_ms(&mut self, past: u64) -> u64 {
-        if self.live_from.is_some_and(|from| from <= past) { std::mem::take(&mut self.excess_ms) } else { 0 }
+        if self.is_all_live(past) { std::mem::take(&mut self.excess_ms) } else { 0 }
+    }
+
+    fn is_all_live(&self, past: u64) -> bool {
+        self.live_from.is_some_and(|from| from <= past)
     }
 }

@@ -31,6 +31,8 @@ pub struct DownlinkCounts {
     pub flushed: u64,
     /// Live sound that had piled up.
     pub skipped: u64,
+    /// Slots that live sound waited for, to be encoded in time.
+    pub passed_over: u64,
     /// Encoded to fill frames: fades and silence.
     pub padded: u64,
     /// Times that a sound stopped before its end was known.
@@ -45,6 +47,8 @@ pub struct Slot {
     number: u64,
     /// Sound came since the slot before.
     is_growing: bool,
+    /// Nothing is sent in it: live sound needs it to be encoded in time from then on.
+    is_passed_over: bool,
 }
 
 /// What leads out of a sound that was flushed; no other flush throws it away.
@@ -86,6 +90,7 @@ pub struct Queue {
     farewell: Farewell,
     delay: Delay,
     packets_reported: u64,
+    passed_over: u64,
     padded: u64,
     ran_dry: u64,
     unencodable: u64,
@@ -116,6 +121,7 @@ impl Queue {
             farewell: Farewell::None,
             delay: Delay::default(),
             packets_reported: state.packets,
+            passed_over: 0,
             padded: 0,
             ran_dry: 0,
             unencodable: 0,
@@ -236,7 +242,9 @@ impl Queue {
         self.allowance = ON_ARRIVAL.min(self.allowance + PER_SLOT);
         let is_growing = self.items.given() > self.given_by_last_slot;
         self.given_by_last_slot = self.items.given();
-        Some(Slot { number, is_growing })
+        let is_passed_over = self.delay.take_slot();
+        self.passed_over += u64::from(is_passed_over);
+        Some(Slot { number, is_growing, is_passed_over })
     }
 
     /// What has to be encoded for this very slot; none where [`Self::packet`] will do without.
@@ -245,8 +253,13 @@ impl Queue {
             return None;
         }
         if let Some(order) = self.hand_out_next(encoding) {
-            self.delay.hurry();
+            if !order.is_farewell {
+                self.delay.hurry(self.items.past());
+            }
             return Some(order);
+        }
+        if slot.is_passed_over {
+            return None;
         }
         let cut = if self.cutter.is_sounding() {
             self.ran_dry += 1;
@@ -263,9 +276,9 @@ impl Queue {
     }
 
     /// The slot's packet, without its sequence number, which SRTP writes; none in silence. Slots that were passed over show
-    /// as a pause, and so does one that live sound needs to be encoded in time from then on.
+    /// as a pause.
     pub fn packet(&mut self, slot: Slot) -> Option<Packet<'_>> {
-        if self.delay.take_slot() {
+        if slot.is_passed_over {
             return None;
         }
         if let Some(cut) = self.frames.pop_into(self.packets.next_payload()) {
@@ -294,6 +307,7 @@ impl Queue {
         self.resets |= self.frames.len() > kept;
         self.frames.truncate(kept);
         self.cutter.clear();
+        self.delay.flush();
         self.flushes += 1;
         if let Some(End::Sound(level)) = self.heard {
             self.heard = None;
@@ -344,6 +358,7 @@ impl Queue {
             sent: self.items.sent(),
             flushed: self.items.flushed(),
             skipped: self.items.skipped(),
+            passed_over: self.passed_over,
             padded: self.padded,
             ran_dry: self.ran_dry,
             unencodable: self.unencodable,

@@ -51,7 +51,7 @@ pub(super) struct Sightings {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CaughtUp {
-    /// The cumulative TSN when it had caught up.
+    /// The cumulative TSN when it had caught up, or came to this owner.
     place: u64,
     heard_us: u64,
     /// What was heard last came after [`SILENCE_US`].

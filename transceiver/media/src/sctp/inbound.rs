@@ -102,7 +102,7 @@ impl Inbound {
     }
 
     /// The cumulative TSN comes from an old export, and the peer may hold more for acknowledged.
-    pub fn is_behind(&self) -> bool {
+    fn is_behind(&self) -> bool {
         self.certainty.is_behind()
     }
 
@@ -339,7 +339,7 @@ impl Inbound {
         self.certainty.advance(self.cumulative, false);
     }
 
-    fn note_gap(&mut self, now_us: u64, has_advanced: bool) {
+    pub fn note_gap(&mut self, now_us: u64, has_advanced: bool) {
         let deadline_us = self.certainty.deadline_us(now_us).filter(|_| self.has_gap());
         if deadline_us.is_none() || has_advanced || self.deadline_us.is_none() {
             self.deadline_us = deadline_us;

@@ -91,12 +91,12 @@ fn the_way_out_of_a_flushed_sound_comes_first_and_survives_another_flush() {
     assert_eq!(queue.playout().item_id.as_ref(), "newer");
 }
 
-/// Gives a chunk of two frames of live sound just before every other slot, and encodes ahead between the slots; in which of
-/// them there was nothing encoded, and in which nothing was sent.
-fn say_just_in_time(queue: &mut Queue, first: u64, slots: u64) -> (Vec<u64>, Vec<u64>) {
+/// Gives a chunk of two frames of live sound just before every other slot, and encodes ahead between the slots, or not; in
+/// which of them there was nothing encoded, and in which nothing was sent.
+fn say_just_in_time(queue: &mut Queue, slots: u64, encodes_ahead: bool) -> (Vec<u64>, Vec<u64>) {
     let mut encoding = Encoding::new(Counting::default());
     let (mut hurried, mut passed_over) = (Vec::new(), Vec::new());
-    for number in first..first + slots {
+    for number in 0..slots {
         if number % 2 == 0 {
             queue.play_live(&[1000; 2 * FRAME]).unwrap();
         }
@@ -111,7 +111,7 @@ fn say_just_in_time(queue: &mut Queue, first: u64, slots: u64) -> (Vec<u64>, Vec
         if queue.packet(slot).is_none() {
             passed_over.push(number);
         }
-        while let Some(order) = queue.hand_out(&mut encoding) {
+        while encodes_ahead && let Some(order) = queue.hand_out(&mut encoding) {
             encoding.encode(&order);
             queue.take_back(order, &encoding);
         }
@@ -122,12 +122,48 @@ fn say_just_in_time(queue: &mut Queue, first: u64, slots: u64) -> (Vec<u64>, Vec
 #[test]
 fn live_sound_that_comes_just_in_time_is_encoded_ahead_after_a_second_for_the_price_of_a_slot() {
     let mut queue = queue();
-    let (hurried, passed_over) = say_just_in_time(&mut queue, 0, 500);
+    let (hurried, passed_over) = say_just_in_time(&mut queue, 500, true);
     assert_eq!(hurried, (0..=50).step_by(2).collect::<Vec<_>>());
     assert_eq!(passed_over, [50]);
     let counts = queue.counts();
-    assert_eq!((counts.ran_dry, counts.skipped, counts.padded), (0, 0, 0));
+    assert_eq!((counts.ran_dry, counts.skipped, counts.padded, counts.passed_over), (0, 0, 0, 1));
     assert_eq!(queue.queued_ms(), 20);
+}
+
+/// It would gain nothing by more.
+#[test]
+fn live_sound_waits_for_one_slot_only_if_the_worker_is_always_late() {
+    let mut queue = queue();
+    let (hurried, passed_over) = say_just_in_time(&mut queue, 500, false);
+    assert_eq!((hurried.len(), passed_over), (499, vec![50]));
+}
+
+#[test]
+fn sound_that_is_late_for_the_slot_that_is_passed_over_goes_on_as_if_nothing_were() {
+    let (mut queue, mut encoding) = (queue(), Encoding::new(Counting::default()));
+    say_just_in_time(&mut queue, 50, true);
+    let slot = queue.begin_slot(50 * FRAME_US).unwrap();
+    assert!(queue.hand_out_for(slot, &mut encoding).is_none());
+    assert!(queue.packet(slot).is_none());
+    queue.play_live(&[1000; FRAME]).unwrap();
+    let slot = queue.begin_slot(51 * FRAME_US).unwrap();
+    let order = queue.hand_out_for(slot, &mut encoding).unwrap();
+    encoding.encode(&order);
+    queue.take_back(order, &encoding);
+    assert_eq!(queue.packet(slot).unwrap().payload[..2], 1000_i16.to_be_bytes(), "it does not begin anew");
+    assert_eq!((queue.counts().ran_dry, queue.counts().padded), (0, 0));
+}
+
+#[test]
+fn a_flush_takes_no_slot_from_the_way_out_of_the_sound() {
+    let (mut queue, mut encoding) = (queue(), Encoding::new(Counting::default()));
+    say_just_in_time(&mut queue, 50, true);
+    queue.flush();
+    let slot = queue.begin_slot(50 * FRAME_US).unwrap();
+    let order = queue.hand_out_for(slot, &mut encoding).unwrap();
+    encoding.encode(&order);
+    queue.take_back(order, &encoding);
+    assert!(queue.packet(slot).is_some());
 }
 
 #[test]

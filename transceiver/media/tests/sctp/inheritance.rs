@@ -156,6 +156,21 @@ fn an_heir_that_has_caught_up_long_ago_waits_for_a_gap_as_anybody_does() {
     }
 }
 
+/// Nothing has to come for its patience to end.
+#[test]
+fn a_planned_heir_gives_up_the_gap_that_it_was_given() {
+    let mut pair = caught_up();
+    pair.right.send(reliable(0), b"lost").unwrap();
+    pair.right.poll_transmit(pair.now_us).unwrap();
+    pair.right.send(reliable(0), b"held").unwrap();
+    pair.pass(15 * MILLISECOND);
+    pair.conditions.lost = 100;
+    let state = exported(&pair).unchanged();
+    pair.left = Association::resume(pair.now_us, Config::default(), secrets(9), state).unwrap();
+    pair.pass(20 * SECOND);
+    assert!(pair.left_events.iter().any(|event| matches!(event, Event::Ended(_))), "{:?}", pair.left_events);
+}
+
 #[test]
 fn a_message_of_which_the_dead_had_the_beginning_is_left_out_and_told() {
     let mut pair = pair();

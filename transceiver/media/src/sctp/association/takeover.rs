@@ -170,6 +170,10 @@ fn inbound(now_us: u64, config: &Config, state: &AssociationState, is_old: bool)
     for (tsn, held) in &state.held {
         within(inbound.hold_again(place(cumulative, *tsn), held.clone()))?;
     }
+    if !is_old {
+        // An earlier owner's patience with a gap begins anew; it must not need another packet to begin.
+        inbound.note_gap(now_us, true);
+    }
     Ok(inbound)
 }
 
