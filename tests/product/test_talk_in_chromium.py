@@ -100,6 +100,10 @@ async def test_a_call_whose_ice_restarts_stays_on_its_pod_and_goes_on(tmp_path: 
         assert (transport["dtlsState"], transport["dtlsRole"]) == ("connected", before.of("transport")[0]["dtlsRole"])
         assert transport["localCertificateId"] == before.of("transport")[0]["localCertificateId"]
         assert [row["state"] for row in after.of("data-channel")] == ["open"]
+        # The browser takes the new pair before it nominates it.
+        async with asyncio.timeout(5):
+            while await restarts(product) == 0:
+                await asyncio.sleep(0.1)
         assert await restarts(product) == 1
 
         await person.page.evaluate(RECORD)

@@ -17,6 +17,7 @@
 //! because it ran dry. Then, if nothing follows, goes a little silence: listeners conceal what does not come with more of
 //! what came last, and libopus draws a fade that was in the last frame out to a fifth of a second of noise.
 
+mod counts;
 mod cutter;
 mod delay;
 mod encoding;
@@ -31,10 +32,11 @@ mod slots;
 mod state;
 mod stream;
 
+pub use counts::DownlinkCounts;
 pub use encoding::{Encoding, Order};
 pub use frame_length::FrameLength;
 pub use items::LONGEST_ITEM_ID;
 pub use playout::{Playout, PlayoutFull};
-pub use queue::{DownlinkCounts, Queue, Slot};
+pub use queue::{Queue, Slot};
 pub use state::DownlinkState;
 pub use stream::{Silence, Stream};

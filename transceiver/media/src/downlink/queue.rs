@@ -1,5 +1,6 @@
 //! What waits to be heard, without the encoder: nothing in it takes longer than copying the sound that is given.
 
+use super::counts::DownlinkCounts;
 use super::cutter::{Cut, Cutter, End};
 use super::delay::Delay;
 use super::encoding::{Encoding, Order};
@@ -22,24 +23,6 @@ const LIVE_AHEAD_MS: u64 = 60;
 
 /// Sent after sound that nothing follows. By then a decoder's memory of the sound is gone, whatever it was.
 const SILENCE_MS: u64 = 40;
-
-/// What became of the sound, in samples, and what went wrong; since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DownlinkCounts {
-    pub given: u64,
-    pub sent: u64,
-    pub flushed: u64,
-    /// Live sound that had piled up.
-    pub skipped: u64,
-    /// Slots that live sound waited for, to be encoded in time.
-    pub passed_over: u64,
-    /// Encoded to fill frames: fades and silence.
-    pub padded: u64,
-    /// Times that a sound stopped before its end was known.
-    pub ran_dry: u64,
-    /// Frames that the encoder refused: a pause of their length was heard.
-    pub unencodable: u64,
-}
 
 /// A place in time that has come, once.
 #[derive(Clone, Copy, Debug)]
