@@ -140,7 +140,7 @@ class MediaEngine:
         ValueError says what is wrong; KeyError: the endpoint has no such call."""
 
     def fileno(self) -> int:
-        """Readable while `receive` has something; made so at most every 20 ms."""
+        """Readable while `receive` has something; made so at most every 20 ms for each worker, and no more than every 10."""
 
     def receive(self) -> list[tuple[int, bytes]]:
         """`(handle, PCM16 little-endian mono)` of all calls since the last time, in order; of a stopped one nothing."""

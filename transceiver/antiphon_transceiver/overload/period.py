@@ -36,7 +36,7 @@ class Period:
     long_wait_share: float = 0.0
     """Of clients' packets: those that waited more than 10 ms for their worker."""
     chunk_wait_ms: float = 0.0
-    """What clients' sound waited for the event loop, on average. Some 10 ms are meant: it is woken every 20."""
+    """What clients' sound waited for the event loop, on average. Some 5 ms are meant, or 10 with one worker."""
     throttled_share: float = 0.0
     """Of the CPU limit's own periods: those at whose end the pod was stopped."""
     cpu_share: float = 0.0

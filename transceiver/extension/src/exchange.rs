@@ -61,7 +61,7 @@ impl Exchange {
             desk: PacerDesk::default(),
             left: LeftToWorkers::default(),
             speech_waits: EventFd::new()?,
-            speech: Mutex::default(),
+            speech: Mutex::new(Speech::new(workers)),
             mailboxes: (0..workers.max(1)).map(|_| Arc::default()).collect(),
         })
     }

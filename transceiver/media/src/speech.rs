@@ -1,14 +1,15 @@
 //! The callers' speech on its way to their backends: chunks of many calls, fetched together.
 //!
 //! Who fetches is Python, and what costs it is to be woken, not what it finds then. So it is told at once when it has not
-//! been told for [`BETWEEN_US`], and else when those are over.
+//! been told for some time, and else when that is over: 20 ms for each thread that decodes, but 10 ms at least.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::inbox::Handle;
 
-/// Between two times of telling, at least.
-pub const BETWEEN_US: u64 = 20_000;
+/// Between two times of telling, at least: with one thread that decodes, and with many.
+const BETWEEN_US: u64 = 20_000;
+const LEAST_BETWEEN_US: u64 = 10_000;
 /// Of a call's speech that may wait. More of it is dropped: what waits is in order, and a backend that comes late hears a
 /// gap at its end.
 pub const LONGEST_MS: u64 = 2_000;
@@ -55,8 +56,9 @@ struct Open {
 }
 
 /// Bounded by [`LONGEST_MS`] a call. Times are microseconds from any fixed zero.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Speech {
+    between_us: u64,
     calls: HashMap<Handle, Open>,
     chunks: VecDeque<Chunk>,
     told: bool,
@@ -67,6 +69,19 @@ pub struct Speech {
 }
 
 impl Speech {
+    /// `threads` decode it.
+    pub fn new(threads: usize) -> Self {
+        Self {
+            between_us: (BETWEEN_US / threads.max(1) as u64).max(LEAST_BETWEEN_US),
+            calls: HashMap::new(),
+            chunks: VecDeque::new(),
+            told: false,
+            is_urgent: false,
+            last_told_us: None,
+            counts: SpeechCounts::default(),
+        }
+    }
+
     /// What a call says is kept from now on; `rate`: samples a second.
     pub fn open(&mut self, handle: Handle, rate: u32) {
         self.calls.insert(handle, Open { rate, waiting: 0, is_marked: false });
@@ -106,7 +121,7 @@ impl Speech {
         if self.chunks.is_empty() || self.told {
             return Bell::Silent;
         }
-        let soonest_us = self.last_told_us.map_or(now_us, |told_us| told_us.saturating_add(BETWEEN_US));
+        let soonest_us = self.last_told_us.map_or(now_us, |told_us| told_us.saturating_add(self.between_us));
         if now_us < soonest_us && !self.is_urgent {
             return Bell::RingAt(soonest_us);
         }

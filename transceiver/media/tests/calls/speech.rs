@@ -1,13 +1,14 @@
 //! Speech of many calls for one who fetches it: how often he is told, and what is kept for him.
 
-use antiphon_media::speech::{BETWEEN_US, Bell, LONGEST_MS, Speech};
+use antiphon_media::speech::{Bell, LONGEST_MS, Speech};
 use proptest::prelude::*;
 
 const RATE: u32 = 8_000;
 const MS: u64 = 1_000;
+const BETWEEN_US: u64 = 20 * MS;
 
 fn speech() -> Speech {
-    let mut speech = Speech::default();
+    let mut speech = Speech::new(1);
     speech.open(1, RATE);
     speech.open(2, RATE);
     speech
@@ -32,6 +33,19 @@ fn a_little_is_told_at_once_and_more_at_most_every_20_ms() {
     speech.take(BETWEEN_US);
     speech.push(1, &[4], 90 * MS);
     assert_eq!(speech.bell(90 * MS), Bell::Ring);
+}
+
+#[test]
+fn of_more_threads_it_is_told_more_often_but_no_more_than_every_10_ms() {
+    for (threads, between_ms) in [(0, 20), (1, 20), (2, 10), (8, 10)] {
+        let mut speech = Speech::new(threads);
+        speech.open(1, RATE);
+        speech.push(1, &[1], 0);
+        assert_eq!(speech.bell(0), Bell::Ring);
+        speech.take(0);
+        speech.push(1, &[2], 1);
+        assert_eq!(speech.bell(1), Bell::RingAt(between_ms * MS));
+    }
 }
 
 #[test]
