@@ -156,7 +156,7 @@ class DeployedFleet:
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}:{port}/proxy/metrics"
         try:
             # A pod whose address has just gone answers nobody, and the API server would wait 30 s for it.
-            text = self.cluster.kubectl("get", "--raw", path, "--request-timeout=3s")
+            text = self.cluster.kubectl("get", "--raw", path, "--request-timeout=5s")
         except KubectlError:
             return 0.0  # it is on its way out
         samples = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
