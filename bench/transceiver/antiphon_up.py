@@ -12,7 +12,8 @@ from typing import Final
 from bench.transceiver.process_cost import tree
 from bench.transceiver.server_process import server_process
 from bench.transceiver.tools import ROOT
-from product import free_port, name_of
+from free_ports import free_port
+from product import name_of
 
 CALLS_PATH: Final = "/v1/realtime/calls"
 HOST: Final = "127.0.0.1"

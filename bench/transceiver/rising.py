@@ -72,7 +72,7 @@ class Reading:
             total("calls_live"),
             total("pacer_ticks_total") + total("pacer_skipped_ticks_total"),
             total("pacer_late_ticks_total"),
-            sum(total(f"pacer_{name}_total") for name in ("missed_ticks", "encoded_late", "skipped_ticks")),
+            sum(total(f"pacer_{name}_total") for name in ("missed_ticks", "skipped_ticks")),
             sum(float(line.split()[-1]) for line in exposition.splitlines() if 'reason="overload"' in line),
             closed[0] if closed else None,
         )

@@ -20,7 +20,7 @@ from bench.transceiver.antiphon_up import (
 from bench.transceiver.server_process import server_process
 from bench.transceiver.speech import Script
 from bench.transceiver.tools import Tools
-from product import free_port
+from free_ports import free_port
 
 BESIDE: Final[tuple[str, ...]] = ("relay", "signaling", "agent")
 """What else of ours the calls go through."""

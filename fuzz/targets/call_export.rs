@@ -9,6 +9,7 @@ use antiphon_media::g711::{G711Decoder, Law};
 use antiphon_media::hearing::{Hearing, HearingState, Listener};
 use antiphon_media::ice::{IceLite, Timers};
 use antiphon_media::reports::Source;
+use antiphon_media::rtcp::NtpTime;
 use antiphon_media::sctp::Secrets;
 use antiphon_media::speaking::{Legacy, Speaking};
 use antiphon_media::uplink::batch::ChunkLength;
@@ -24,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
     let sealed = sealed(input);
     let Ok(export) = Export::opened(&sealed, KEY, LABEL) else { return };
     assert_eq!(export.sealed(KEY, LABEL, &NONCE_BYTES).as_ref(), Ok(&sealed), "two forms of one call");
-    go_on_from(export);
+    go_on_from(export, input);
 });
 
 /// As docs/wire-formats.md has it.
@@ -45,7 +46,7 @@ fn sealed(content: &[u8]) -> Vec<u8> {
     sealed
 }
 
-fn go_on_from(export: Export) {
+fn go_on_from(export: Export, datagram: &[u8]) {
     let now_ms = export.snapshot.exported_at_ms;
     let Ok(heir) = export.inherit(Clock { now_ms, error_ms: 100 }) else { return };
     let timers = Timers { setup_window_ms: 15_000, consent_ms: 30_000 };
@@ -71,8 +72,14 @@ fn go_on_from(export: Export) {
     if let Ok(mut hearing) = Hearing::resume(&heir.srtp.keys, state.clone(), listener, decoder, 5_000_000) {
         hearing.write_state(&mut state);
         assert!(hearing.report_block(5_000_000).is_none());
+        assert!(!hearing.receive_rtp(datagram.to_vec(), 5_000_000, |_| ()), "sound without the keys");
+        assert!(hearing.receive_rtcp(datagram.to_vec(), 5_000_000, NtpTime(0)).is_none(), "a report without the keys");
+        hearing.poll(6_000_000, |_| ());
     }
-    let _records = Connection::resume(heir.records.session, heir.records.sender, heir.records.receiver);
+    if let Ok(mut records) = Connection::resume(heir.records.session, heir.records.sender, heir.records.receiver) {
+        assert_eq!(records.unprotect(datagram), [], "a record without the keys");
+        let _ = records.protect(datagram);
+    }
     if let Some((config, inherited)) = heir.data
         && let Ok(mut channels) = DataChannels::resume(5_000_000, config, Secrets::from_random(&[5; 40]), inherited)
     {

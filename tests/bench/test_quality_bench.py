@@ -98,6 +98,7 @@ def test_aiortc_leaves_out_what_is_missing_and_is_late_ever_after(speech: Speech
     assert in_step.not_as_said_ms >= 20
 
 
+@pytest.mark.timeout(300)
 async def test_a_pod_and_aiortc_hear_the_same_packets_through_the_proxy(tmp_path: Path) -> None:
     speech = say(1)
     trace = Impairment(loss=0.05).trace(1, len(speech.frames))

@@ -32,6 +32,11 @@ async def test_its_calls_are_said_lost_and_the_others_go_on(tmp_path: Path) -> N
     async with running(tmp_path, ["--transceivers", "2"]) as product, aiohttp.ClientSession() as session:
         question = read_question(voice("river").path)
         plan = CallPlan(product.url, question, timeout_s=10, keep_alive_s=12)
+        # Of a pod that was not asked yet one call is thought to fit.
+        while await product.metric("signaling", "antiphon_signaling_free_calls") < await product.metric(
+            "t", "antiphon_transceiver_calls_free"
+        ):
+            await asyncio.sleep(0.1)
         placed = [asyncio.create_task(place_call(plan)) for _ in range(4)]
         while sum([len(await calls_of(product, session, pod)) for pod in ("t0", "t1")]) < len(placed):
             await asyncio.sleep(0.1)
@@ -40,7 +45,7 @@ async def test_its_calls_are_said_lost_and_the_others_go_on(tmp_path: Path) -> N
 
         os.kill(product.pid("t0"), signal.SIGKILL)
         for call_id in doomed:
-            await answers_lost_within(2.0, session, f"{product.url}/v1/realtime/calls/{call_id}")
+            await answers_lost_within(5.0, session, f"{product.url}/v1/realtime/calls/{call_id}")
 
         reports = await asyncio.gather(*placed)
         assert [report.outcome for report in reports if report.call_id not in doomed] == [Outcome.OK] * (
@@ -72,9 +77,9 @@ async def test_the_page_says_that_the_pod_was_lost(tmp_path: Path) -> None:
             await person.connected()
             os.kill(product.pid("t0"), signal.SIGKILL)
             began = asyncio.get_running_loop().time()
-            await person.until(lambda stats: stats.connection != "connected", 9)
+            await person.until(lambda stats: stats.connection != "connected", 15)
             print("disconnected after", asyncio.get_running_loop().time() - began)
             while await person.state() not in ("ended", "failed"):
-                assert asyncio.get_running_loop().time() < began + 25, await person.sentence()
+                assert asyncio.get_running_loop().time() < began + 30, await person.sentence()
                 await asyncio.sleep(0.1)
             assert "lost" in (await person.sentence()).lower()

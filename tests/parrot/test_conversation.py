@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import re
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import aiohttp
 import numpy as np
 import pytest
 
+from free_ports import free_port
 from speech import NOTHING, PARROT_FACTOR, SAMPLE_RATE, Samples
 
 PARROT = Path(__file__).parents[2] / "examples" / "parrot" / "parrot.py"
@@ -35,12 +35,6 @@ async def parrot(*options: str) -> AsyncIterator[str]:
     finally:
         process.terminate()
         await asyncio.wait_for(process.communicate(), 10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def answers(url: str) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from product import Product, free_port, running, until
+from free_ports import free_port
+from product import Product, running, until
 from transceiver_offers import CHROMIUM
 
 pytestmark = pytest.mark.timeout(120)
@@ -89,7 +90,12 @@ async def test_no_transceiver_is_a_503(tmp_path: Path) -> None:
     async with running(tmp_path, ["--transceivers", "1"]) as product:
         os.kill(product.pid("t0"), signal.SIGKILL)
         await until(lambda: any("t0 ended" in line for line in product.lines), 5, product)
-        gone = await offer(product, CHROMIUM)
+        # So that nobody starts it again meanwhile.
+        product.process.send_signal(signal.SIGSTOP)
+        try:
+            gone = await offer(product, CHROMIUM)
+        finally:
+            product.process.send_signal(signal.SIGCONT)
         assert gone.status == 503
         assert gone.code == "no_transceiver"
         assert gone.retry_after is not None

@@ -30,7 +30,7 @@ def test_when_a_drain_is_over(takeover: bool, elapsed_s: float, live_flows: int,
 
 @pytest.mark.redis
 async def test_with_a_flow_cache_readiness_fails_at_once_and_packets_are_served_on(site: RelaySite, pod: Pod) -> None:
-    async with redis_server() as redis, site.relay(ANTIPHON_REDIS_URL=redis.url, ANTIPHON_DRAIN_S="1") as relay:
+    async with redis_server() as redis, site.relay(ANTIPHON_REDIS_URL=redis.url, ANTIPHON_DRAIN_S="3") as relay:
         async with connected(site, pod) as caller:
             assert await relay.status_of("/readyz") == 200
             relay.process.send_signal(signal.SIGTERM)
@@ -42,7 +42,7 @@ async def test_with_a_flow_cache_readiness_fails_at_once_and_packets_are_served_
 
 
 async def test_without_one_it_stays_ready_while_calls_last(site: RelaySite, pod: Pod) -> None:
-    async with site.relay(ANTIPHON_GRACE_S="1") as relay, connected(site, pod) as caller:
+    async with site.relay(ANTIPHON_GRACE_S="3") as relay, connected(site, pod) as caller:
         relay.process.send_signal(signal.SIGTERM)
         await eventually(lambda: relay.logged("draining"), "it drains")
         assert await relay.status_of("/readyz") == 200

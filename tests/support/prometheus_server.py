@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from product import free_port
+from free_ports import free_port
 
 READY_S = 30.0
 

@@ -1,11 +1,12 @@
 """A real redis-server on a free port, with nothing on disk."""
 
 import asyncio
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+from free_ports import free_port
 
 
 @dataclass
@@ -32,12 +33,6 @@ async def redis_server(port: int | None = None) -> AsyncIterator[RedisServer]:
             if process.returncode is None:
                 process.terminate()
             await process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def accepts_connections(port: int) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from antiphon_wire import KeyRing, Minted, Ticket
+from free_ports import free_port
 from relay_pod import Pod
 
 CLUSTER = 3
@@ -95,9 +96,9 @@ class RelaySite:
         keys = KeyRing.generate_json(int(time.time()))
         (folder / "keys.json").write_text(keys)
         self.ring = KeyRing.from_json(keys)
-        self.port = free_udp_ports(1, "127.0.0.1")
-        self.hop_port = free_udp_ports(workers, "127.0.0.1")
-        self.http_port = free_tcp_port()
+        self.port = free_udp_ports(1 + workers, "127.0.0.1")
+        self.hop_port = self.port + 1
+        self.http_port = free_port()
         self.publish()
 
     @property
@@ -209,9 +210,3 @@ def free_udp_ports(count: int, host: str) -> int:
         finally:
             for each in sockets:
                 each.close()
-
-
-def free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

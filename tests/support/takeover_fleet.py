@@ -13,7 +13,8 @@ from typing import Any
 import aiohttp
 
 from antiphon_wire import KeyRing
-from loopback_fleet import TOKEN, Part, free_port
+from free_ports import free_ports
+from loopback_fleet import TOKEN, Part
 from redis_server import RedisServer, redis_server
 from transceiver_caller import Caller, Channel
 
@@ -179,7 +180,8 @@ async def takeover_fleet(
         redis = await stack.enter_async_context(redis_server())
         url = await stack.enter_async_context(registry(redis.port)) if registry is not None else redis.url
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        udp, relay_hop, *hops = (free_port(socket.SOCK_DGRAM) for _ in range(2 + pods))
+        udp, relay_hop, *hops = free_ports(2 + pods, socket.SOCK_DGRAM)
+        http_ports = iter(free_ports(2 + pods))
         shared = {
             "ANTIPHON_ROUTES_FILE": str(folder / "routes.json"),
             "ANTIPHON_KEYS_FILE": str(folder / "keys.json"),
@@ -187,7 +189,7 @@ async def takeover_fleet(
         }
 
         def part(name: str, **own: str) -> Part:
-            port = free_port(socket.SOCK_STREAM)
+            port = next(http_ports)
             return Part(name, port, {**shared, "ANTIPHON_HTTP_ADDRESS": f"127.0.0.1:{port}", **own})
 
         def transceiver(number: int, hop: int) -> Transceiver:

@@ -65,7 +65,8 @@ async def test_a_call_that_runs_out_of_time_ends(
             await conversation.caller.check()
         call = await pod.until(conversation.call_id, "ended")
         assert call["reason"] == reason
-        assert call["age_s"] == pytest.approx(1.0, abs=0.6)
+        # Without the setting it were 30 s at least.
+        assert 0.9 <= call["age_s"] < 20
 
 
 async def test_a_drain_refuses_new_calls_lets_live_ones_go_on_and_then_the_process_ends(tmp_path: Path) -> None:

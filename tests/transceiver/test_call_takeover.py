@@ -70,11 +70,22 @@ async def test_what_was_on_its_way_at_the_crash_arrives_once_or_not_at_all(call:
     assert len(second.texts) <= 6
 
 
+async def all_is_heard(call: MovingCall, owner: Owner) -> None:
+    """And nothing more is on its way: ten frames' times went by without one."""
+    while True:
+        sent, heard = owner.count("packets_sent"), len(call.client.packets)
+        slots = owner.engine.counters()["slots"]
+        await call.until(lambda slots=slots: owner.engine.counters()["slots"] >= slots + 10)
+        if (owner.count("packets_sent"), len(call.client.packets)) == (sent, heard):
+            return
+
+
 async def test_a_handover_loses_nothing_and_leaps_over_nothing(call: MovingCall) -> None:
     first = await call.begin()
     await call.talk(first)
     assert first.store(call.registry) == "stored"
     await call.talk(first)
+    await all_is_heard(call, first)
     numbers = [packet.sequence_number for packet in call.client.packets]
     call.move(None)
     assert first.say("its last word")

@@ -140,7 +140,8 @@ class MediaEngine:
         ValueError says what is wrong; KeyError: the endpoint has no such call."""
 
     def fileno(self) -> int:
-        """Readable while `receive` has something; made so at most every 20 ms for each worker, and no more than every 10."""
+        """Readable while `receive` has something. Made so at most 50 times a second for each worker and 100 in all; for
+        a mark at once."""
 
     def receive(self) -> list[tuple[int, bytes]]:
         """`(handle, PCM16 little-endian mono)` of all calls since the last time, in order; of a stopped one nothing."""
@@ -148,9 +149,9 @@ class MediaEngine:
     def counters(self) -> dict[str, int]:
         """Since the start, in closed labels. How well the time is kept: slots, late, missed, worst_us, stalls,
         skipped (after a stall of the pacer, or of a worker that slots were left to); slots left to workers, mostly to
-        encode first: encoded_for_now, of them too late: encoded_late; packets of clients that their workers took:
-        packets_taken, of them after more than 10 ms: packets_waited_long; sound for Python: pcm_batches, pcm_chunks,
-        pcm_waited_us (sum of all chunks), pcm_worst_us, pcm_dropped_ms."""
+        encode first: encoded_for_now, of those late the ones that were so only there: encoded_late; packets of clients
+        that their workers took: packets_taken, of them after more than 10 ms: packets_waited_long; sound for Python:
+        pcm_batches, pcm_chunks, pcm_waited_us (sum of all chunks), pcm_worst_us, pcm_dropped_ms."""
 
 @final
 class MediaCall:

@@ -263,7 +263,7 @@ def _pacer(engine: EngineStatistics) -> Iterator[Metric]:
         ("pacer_missed_ticks", "Of them later than their frame is long", engine.missed),
         ("pacer_skipped_ticks", "Times of frames left out: after a stall, or a worker was behind", engine.skipped),
         ("pacer_stalls", "Stalls so long that frames' times were left out", engine.stalls),
-        ("pacer_encoded_late", "Frames that were encoded too late for their time", engine.encoded_late),
+        ("pacer_encoded_late", "Late ticks that were late only at their encoding thread", engine.encoded_late),
     )
     yield _gauge("pacer_worst_lateness_seconds", "The latest of them so far", engine.worst_us / 1e6)
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 MOUNT = Path("/sys/fs/cgroup")
-GONE_S = 5.0
+GONE_S = 60.0
 
 
 def hierarchies() -> list[Path]:

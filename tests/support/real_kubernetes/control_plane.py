@@ -2,13 +2,13 @@
 
 import http
 import json
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from free_ports import free_ports
 from real_kubernetes import components
 from real_kubernetes.api import ApiAccess
 from real_kubernetes.audit_log import POLICY, AuditLog, Request
@@ -136,18 +136,6 @@ class ControlPlane:
 
 def file_name(identity: Identity) -> str:
     return identity.user.replace(":", "-").replace("/", "-")
-
-
-def free_ports(count: int) -> list[int]:
-    """Free now on the loopback, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
 
 
 @contextmanager

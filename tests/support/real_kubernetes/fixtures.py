@@ -33,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What runs for clusters runs until the end: tests that need none are not to share the machine with it.
+    items.sort(key=lambda item: [item.get_closest_marker(mark) is not None for mark in ("kubelet", "cluster")])
     for mark, lacking in (("cluster", lacking_for_cluster), ("kubelet", lacking_for_kubelet)):
         marked = [item for item in items if item.get_closest_marker(mark) is not None]
         reason = lacking() if marked else None

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from real_kubernetes.control_plane import ControlPlane, control_plane, free_ports
+from free_ports import free_ports
+from real_kubernetes.control_plane import ControlPlane, control_plane
 from real_kubernetes.daemon import Daemon
 from real_kubernetes.pki import Identity
 from real_kubernetes.programs import program

@@ -11,6 +11,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from real_kubernetes.pki import Pair
 FIRST_ADDRESS = ipaddress.IPv4Address("203.0.113.7")
 ROUND_S = 0.2
 HEALTH_TIMEOUT_S = 0.5
+SILENCES = 3
+"""In a row, until a node counts as unhealthy: one may be a machine that is slow."""
 
 logger = logging.getLogger("load-balancer")
 
@@ -67,11 +70,14 @@ def next_address(taken: Iterable[str | None]) -> str:
     return str(address)
 
 
-def healthy(node: str, port: int) -> bool:
+def healthy(node: str, port: int) -> bool | None:
+    """None: it did not answer in time."""
     connection = http.client.HTTPConnection(node, port, timeout=HEALTH_TIMEOUT_S)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == http.HTTPStatus.OK
+    except TimeoutError:
+        return None
     except (OSError, http.client.HTTPException):
         return False
     finally:
@@ -109,6 +115,9 @@ class LoadBalancer:
     def __init__(self, api: ApiAccess) -> None:
         self._api = api
         self._router = Router()
+        self._answers: dict[tuple[str, int], bool] = {}
+        """The last ones, by node and port."""
+        self._silences: Counter[tuple[str, int]] = Counter()
 
     def round(self) -> None:
         services = parse_services(self._api.read("/api/v1/services"))
@@ -121,17 +130,23 @@ class LoadBalancer:
                 address = next_address(taken)
                 taken.append(address)
                 self._assign(service, address)
-            wanted[address] = tuple(node for node in nodes if takes(node, service))
+            wanted[address] = tuple(node for node in nodes if self._takes(node, service))
         self._router.set(wanted)
+
+    def _takes(self, node: str, service: Balanced) -> bool:
+        if service.health_port is None:
+            return True
+        check = (node, service.health_port)
+        answer = healthy(*check)
+        self._silences[check] = 0 if answer is not None else self._silences[check] + 1
+        # Before its first answer it gets nothing.
+        self._answers[check] = answer if answer is not None else self._answers.get(check, False)
+        return self._answers[check] and self._silences[check] < SILENCES
 
     def _assign(self, service: Balanced, address: str) -> None:
         status = {"status": {"loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]}}}
         self._api.merge(f"/api/v1/namespaces/{service.namespace}/services/{service.name}/status", status)
         logger.info("%s is given to %s/%s", address, service.namespace, service.name)
-
-
-def takes(node: str, service: Balanced) -> bool:
-    return service.health_port is None or healthy(node, service.health_port)
 
 
 def main(port: int, authority: Path, user: Pair) -> None:

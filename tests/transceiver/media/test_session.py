@@ -63,6 +63,15 @@ def speech(seconds: float) -> bytes:
     return bytes((first + second).tobytes())
 
 
+def undisturbed(talk: Callable[[], MediaPair]) -> MediaPair:
+    """Talks again where the machine kept the pacer from its time for so long that it left frames' times out, which is a gap."""
+    for _ in range(4):
+        pair = talk()
+        if pair.statistics().skipped == 0:
+            return pair
+    return talk()
+
+
 OFFERS = {
     "opus": voice(),
     "opus with redundancy and feedback": voice(red=63, nack=True),
@@ -73,12 +82,17 @@ OFFERS = {
 
 @pytest.mark.parametrize("offer", OFFERS.values(), ids=OFFERS)
 def test_each_side_hears_what_the_other_says(pair_of: Make, offer: AudioOffer) -> None:
-    pair = pair_of(offer)
     left_says = speech(1.0)
-    pair.left.session.play(left_says)
-    pair.right.session.play(tone(1.0, hertz=880))
-    pair.start()
-    pair.until_said()
+
+    def talk() -> MediaPair:
+        pair = pair_of(offer)
+        pair.left.session.play(left_says)
+        pair.right.session.play(tone(1.0, hertz=880))
+        pair.start()
+        pair.until_said()
+        return pair
+
+    pair = undisturbed(talk)
     assert likeness(pair.right.heard, left_says) > 0.95
     assert loudest_hertz(bytes(pair.left.heard)) == pytest.approx(880, abs=10)
     statistics = pair.right.session.statistics()
@@ -103,12 +117,17 @@ def test_frames_of_other_lengths_under_every_profile(pair_of: Make, profile: Srt
 
 
 def test_loss_is_repaired_to_the_full_length(pair_of: Make) -> None:
-    pair = pair_of(voice(), passes=lambda number: number % 11 != 7)
     spoken = speech(3.0)
-    pair.left.session.play(spoken, "item")
-    pair.left.session.end_of_item("item")
-    pair.start()
-    pair.until_said()
+
+    def talk() -> MediaPair:
+        pair = pair_of(voice(), passes=lambda number: number % 11 != 7)
+        pair.left.session.play(spoken, "item")
+        pair.left.session.end_of_item("item")
+        pair.start()
+        pair.until_said()
+        return pair
+
+    pair = undisturbed(talk)
     statistics = pair.right.session.statistics()
     assert statistics.lost > 8
     assert statistics.concealed_ms + statistics.recovered_ms >= 20 * 8

@@ -64,6 +64,7 @@ async def test_the_newest_calls_go_one_after_another_and_the_oldest_stays(tmp_pa
         AsyncExitStack() as stack,
     ):
         oldest, *newer = [await stack.enter_async_context(connected(pod)) for _ in range(4)]
+        await until(pod, lambda capacity: capacity["closed"] is None)
         async with stopped_again_and_again(pod.process.pid):
             await until(pod, lambda capacity: capacity["live"] == 1)
             # As many misses again as have ended the others.
@@ -85,13 +86,14 @@ async def test_a_few_calls_of_many_that_fit_are_not_ended(tmp_path: Path) -> Non
         running_pod(tmp_path, WATCHED | {"ANTIPHON_SHED_AFTER_PERIODS": "2"}) as pod,
         connected(pod),
         connected(pod, Caller(pod.relay.vip)),
-        stopped_again_and_again(pod.process.pid),
     ):
-        await until(pod, lambda capacity: capacity["closed"] == "missed")
-        stalls = await pod.metric("antiphon_transceiver_pacer_missed_ticks_total")
-        # With 8 places both misses and time are enough for the newest to be ended.
-        await pod.until_metric("antiphon_transceiver_pacer_missed_ticks_total", stalls + 80)
-        assert (await pod.ask("GET", "/v1/capacity")).body["live"] == 2
+        await until(pod, lambda capacity: capacity["closed"] is None)
+        async with stopped_again_and_again(pod.process.pid):
+            await until(pod, lambda capacity: capacity["closed"] == "missed")
+            stalls = await pod.metric("antiphon_transceiver_pacer_missed_ticks_total")
+            # With 8 places both misses and time are enough for the newest to be ended.
+            await pod.until_metric("antiphon_transceiver_pacer_missed_ticks_total", stalls + 80)
+            assert (await pod.ask("GET", "/v1/capacity")).body["live"] == 2
 
 
 async def test_one_long_stall_ends_no_call(tmp_path: Path) -> None:

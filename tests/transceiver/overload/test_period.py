@@ -43,10 +43,10 @@ def test_nothing_happened() -> None:
         pytest.param({"slots": 1000, "late": 100}, 0.0, 0.1, id="late ones"),
         pytest.param({"slots": 1000, "late": 50, "missed": 20}, 0.02, 0.05, id="missed ones"),
         pytest.param({"slots": 900, "skipped": 100}, 0.1, 0.0, id="ones left out, which no slot was counted for"),
-        pytest.param({"slots": 1000, "encoded_late": 30}, 0.03, 0.0, id="ones encoded too late"),
+        pytest.param({"slots": 1000, "late": 30, "encoded_late": 30}, 0.0, 0.03, id="ones late only when encoded"),
         pytest.param({"slots": 3, "late": 3, "missed": 1}, 1 / FEWEST, 3 / FEWEST, id="of few, few count little"),
         pytest.param({"skipped": 500}, 1.0, 0.0, id="all left out"),
-        pytest.param({"slots": 100, "missed": 100, "encoded_late": 100}, 1.0, 0.0, id="no more than all"),
+        pytest.param({"slots": 100, "missed": 100, "skipped": 100}, 1.0, 0.0, id="no more than all"),
     ],
 )
 def test_frames(counts: dict[str, int], missed: float, late: float) -> None:

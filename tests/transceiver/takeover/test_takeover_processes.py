@@ -154,7 +154,8 @@ async def test_of_two_that_would_be_heirs_one_is(tmp_path: Path) -> None:
     async with echo_agent() as agent, takeover_fleet(tmp_path, agent.url, pods=3) as fleet, AsyncExitStack() as stack:
         first, second, third = fleet.pods
         talks = [await stack.enter_async_context(fleet.talk(first)) for _ in range(6)]
-        await fleet.until_stored(first, 6)
+        stored = await first.part.metric("exports_stored_total")
+        await fleet.until_stored(first, int(stored) + 12)
         await first.part.stop()
         await fleet.move(first.routes, second)
         answers = await asyncio.gather(*(fleet.take_over(heir, first, first.routes) for heir in (second, third)))

@@ -95,7 +95,7 @@ class EngineStatistics:
     stalls: int = 0
     worst_us: int = 0
     encoded_late: int = 0
-    """Frames that had to be encoded when their time had come, and were sent too late for it."""
+    """Of the late ones those that were left to an encoding thread and late only there."""
     packets_taken: int = 0
     """Packets of clients that their workers took."""
     packets_waited_long: int = 0

@@ -48,7 +48,7 @@ class Period:
         old, new = before.engine, now.engine
         skipped = new.skipped - old.skipped
         slots = new.slots - old.slots + skipped
-        missed = new.missed - old.missed + new.encoded_late - old.encoded_late + skipped
+        missed = new.missed - old.missed + skipped
         chunks = max(_FEWEST_CHUNKS, new.pcm_chunks - old.pcm_chunks)
         elapsed_s = max(now.at_s - before.at_s, 1e-6)
         limit_periods = now.throttling.periods - before.throttling.periods

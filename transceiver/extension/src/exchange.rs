@@ -10,7 +10,8 @@ use antiphon_media::speaking::Speaking;
 use antiphon_media::speech::{Bell, Speech};
 use antiphon_media::uplink::batch::ChunkLength;
 use antiphon_media::waits::WaitCounts;
-use antiphon_media::wheel::LATE_US;
+use antiphon_media::downlink::FrameLength;
+use antiphon_media::wheel::Lateness;
 
 use crate::call::{Call, Terms};
 use crate::clock::{WallClock, now_us};
@@ -37,17 +38,28 @@ pub struct Exchange {
 pub struct LeftToWorkers {
     /// Packets sent in them; mostly they had to be encoded first.
     pub sent: AtomicU64,
-    /// Of them sent too late.
+    /// Of them those that were late or missed only here: the wheel has counted those that came late to us.
     pub late: AtomicU64,
+    pub missed: AtomicU64,
     /// Given up, as the worker was so many of them behind.
     pub given_up: AtomicU64,
 }
 
+/// A slot that the pacer left to a worker.
+#[derive(Clone, Copy)]
+pub struct LeftSlot {
+    pub due_us: u64,
+    /// When.
+    pub left_us: u64,
+}
+
 impl LeftToWorkers {
-    pub fn count(&self, due_us: u64) {
+    pub fn count(&self, slot: LeftSlot, frame: FrameLength) {
+        let lateness_at = |at_us: u64| Lateness::of(at_us.saturating_sub(slot.due_us), frame);
+        let here = lateness_at(now_us()).since(lateness_at(slot.left_us));
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let is_late = now_us().saturating_sub(due_us) > LATE_US;
-        self.late.fetch_add(u64::from(is_late), Ordering::Relaxed);
+        self.late.fetch_add(u64::from(here.is_late), Ordering::Relaxed);
+        self.missed.fetch_add(u64::from(here.is_missed), Ordering::Relaxed);
     }
 }
 

@@ -14,6 +14,7 @@ use antiphon_media::waits::WaitCounts;
 
 use crate::call::Call;
 use crate::clock::now_us;
+use crate::exchange::LeftSlot;
 
 /// Datagrams of one call that may wait: five seconds of frames of 20 ms.
 const PER_CALL: usize = 256;
@@ -46,7 +47,7 @@ pub enum Command {
     /// A slot is due, and something has to be encoded for it, or somebody held the call.
     Slot {
         handle: Handle,
-        due_us: u64,
+        slot: LeftSlot,
     },
 }
 

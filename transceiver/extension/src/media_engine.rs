@@ -143,8 +143,8 @@ impl MediaEngine {
         let labels = PyDict::new(py);
         for (label, count) in [
             ("slots", misses.slots.saturating_sub(given_up)),
-            ("late", misses.late),
-            ("missed", misses.missed),
+            ("late", misses.late + left.late.load(Ordering::Relaxed)),
+            ("missed", misses.missed + left.missed.load(Ordering::Relaxed)),
             ("worst_us", misses.worst_us),
             ("stalls", misses.stalls),
             ("skipped", misses.skipped + given_up),

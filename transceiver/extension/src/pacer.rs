@@ -13,7 +13,7 @@ use antiphon_media::wheel::{Due, Wheel};
 use crate::call::Call;
 use crate::clock::{now_us, sleep_until, wake_exactly};
 use crate::end_process::EndProcessOnPanic;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, LeftSlot};
 use crate::mailbox::Command;
 use crate::pacer_desk::Wish;
 
@@ -161,8 +161,9 @@ impl Pacer<'_> {
             self.exchange.endpoint.send_rtp(ready.iter().map(|(handle, datagram)| (*handle, datagram.as_slice())));
             self.used = 0;
         }
-        for slot in self.left.drain(..) {
-            self.exchange.command(slot.key, Command::Slot { handle: slot.key, due_us: slot.at_us });
+        let left_us = now_us();
+        for Due { key: handle, at_us: due_us } in self.left.drain(..) {
+            self.exchange.command(handle, Command::Slot { handle, slot: LeftSlot { due_us, left_us } });
         }
     }
 }

@@ -14,7 +14,7 @@ use antiphon_media::uplink::batch::Chunk;
 
 use crate::call::Call;
 use crate::clock::now_us;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, LeftSlot};
 use crate::random::random_u64;
 
 pub struct Post {
@@ -123,15 +123,15 @@ impl Post {
         true
     }
 
-    /// Sends what was due at `due_us` and left to us: it has to be encoded first, or somebody held the call.
-    pub fn send_slot(&mut self, exchange: &Exchange, due_us: u64) {
-        self.use_slot(exchange, due_us);
+    /// Sends what was due in a slot that was left to us: it has to be encoded first, or somebody held the call.
+    pub fn send_slot(&mut self, exchange: &Exchange, slot: LeftSlot) {
+        self.use_slot(exchange, slot);
         self.call.slots_left.used();
         exchange.call_encoder(&self.call);
     }
 
-    fn use_slot(&mut self, exchange: &Exchange, due_us: u64) {
-        let turn = self.call.speaking().begin_turn(due_us, &mut self.encoding);
+    fn use_slot(&mut self, exchange: &Exchange, left: LeftSlot) {
+        let turn = self.call.speaking().begin_turn(left.due_us, &mut self.encoding);
         let Some((slot, order)) = turn else { return };
         if let Some(order) = order {
             self.encoding.encode(&order);
@@ -141,7 +141,7 @@ impl Post {
         if turn == Turn::Packet {
             // At once: it is late as it is.
             exchange.endpoint.send_rtp([(self.call.handle, self.datagram.as_slice())]);
-            exchange.left.count(due_us);
+            exchange.left.count(left, self.call.terms.said.frame);
         }
     }
 

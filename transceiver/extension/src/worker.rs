@@ -61,9 +61,9 @@ impl Worker<'_> {
                 self.posts.remove(&handle);
                 self.deadlines.set(handle, None);
             }
-            Command::Slot { handle, due_us } => {
+            Command::Slot { handle, slot } => {
                 if let Some(post) = self.posts.get_mut(&handle) {
-                    post.send_slot(self.exchange, due_us);
+                    post.send_slot(self.exchange, slot);
                 }
             }
         }

@@ -204,10 +204,30 @@ impl<K> Ring<K> {
 
 impl Misses {
     fn count(&mut self, late_us: u64, frame: FrameLength) {
+        let lateness = Lateness::of(late_us, frame);
         self.slots += 1;
-        self.late += u64::from(late_us > LATE_US);
-        self.missed += u64::from(late_us > frame.us());
+        self.late += u64::from(lateness.is_late);
+        self.missed += u64::from(lateness.is_missed);
         self.worst_us = self.worst_us.max(late_us);
+    }
+}
+
+/// What becomes of a slot that came so long after its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lateness {
+    pub is_late: bool,
+    pub is_missed: bool,
+}
+
+impl Lateness {
+    pub const fn of(late_us: u64, frame: FrameLength) -> Self {
+        Self { is_late: late_us > LATE_US, is_missed: late_us > frame.us() }
+    }
+
+    /// What it is and was not `before`, when it was counted first.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self { is_late: self.is_late && !before.is_late, is_missed: self.is_missed && !before.is_missed }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use antiphon_media::downlink::FrameLength;
-use antiphon_media::wheel::{Due, GRAIN_US, LATE_US, MOST_CAUGHT_UP, Wheel};
+use antiphon_media::wheel::{Due, GRAIN_US, LATE_US, Lateness, MOST_CAUGHT_UP, Wheel};
 use proptest::prelude::*;
 
 const LONGEST_US: u64 = 40_000;
@@ -52,6 +52,21 @@ fn slots_that_are_a_little_late_are_all_made_up_for() {
     let misses = wheel.misses();
     assert_eq!((misses.slots, misses.late, misses.missed, misses.worst_us), (8, 2, 1, 25_000));
     assert_eq!((misses.stalls, misses.skipped), (0, 0));
+}
+
+#[test]
+fn a_slot_that_two_had_is_late_and_missed_once() {
+    let of = |late_us| Lateness::of(late_us, FrameLength::Twenty);
+    let told = |handed_out_us, sent_us| {
+        let here = of(sent_us).since(of(handed_out_us));
+        (here.is_late, here.is_missed)
+    };
+    assert_eq!(told(0, LATE_US), (false, false));
+    assert_eq!(told(0, 6_000), (true, false), "late is not missed");
+    assert_eq!(told(0, 20_001), (true, true));
+    assert_eq!(told(6_000, 20_000), (false, false), "it came late, and was counted so");
+    assert_eq!(told(6_000, 25_000), (false, true));
+    assert_eq!(told(21_000, 25_000), (false, false));
 }
 
 #[test]
