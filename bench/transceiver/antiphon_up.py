@@ -1,6 +1,7 @@
 """The product with all its parts, by `antiphon up`."""
 
 import json
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -77,7 +78,8 @@ def antiphon_up(
     folder: Path, pools: Sequence[Pool], options: Sequence[str], variables: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[AntiphonUp]:
     """With one transceiver for each pool; the same relay and signaling stand before it as in a cluster."""
-    manifests, state, http, udp = folder / "manifests.yaml", folder / "state", free_port(), free_port()
+    manifests, state = folder / "manifests.yaml", folder / "state"
+    http, udp = free_port(), free_port(socket.SOCK_DGRAM)
     manifests.write_text(RELAY + "".join(pool.manifest for pool in pools))
     command = [sys.executable, "-m", "antiphon_cli", "up", "-f", str(manifests), "--state-dir", str(state)]
     command += ["--http-port", str(http), "--port", str(udp), "--vip", HOST, "--workers", "1", *options]

@@ -99,7 +99,7 @@ RATES: Final = (
     ("frames over 5 ms late", "%", 0.5, ("pacer_late_ticks_total", "pacer_ticks_total"), 100.0),
     ("frames later than they are long", "%", 0.2, ("pacer_missed_ticks_total", "pacer_ticks_total"), 100.0),
     ("frames left out", "%", 0.2, ("pacer_skipped_ticks_total", "pacer_ticks_total"), 100.0),
-    ("frames encoded too late", "%", 0.2, ("pacer_encoded_late_total", "pacer_ticks_total"), 100.0),
+    ("frames late only when encoded", "%", 0.2, ("pacer_encoded_late_total", "pacer_ticks_total"), 100.0),
     ("PCM's wait for Python", "ms", 2.0, ("pcm_wait_seconds_total", "pcm_chunks_total"), 1000.0),
 )
 """What, its unit, growth that is none, the total of it and that of which it is a part, and the scale."""

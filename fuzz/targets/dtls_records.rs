@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 const SUCCESSION: u8 = 0x80;
 
 fuzz_target!(|input: &[u8]| {
-    // Which suite; what is changed, and where; how far before the records the window ends, and what it has seen; the payload,
+    // Which suite; what is changed, and where; how far behind the first record the window ends, less 128, and what it has seen; the payload,
     // or a datagram.
     let Some((&[which, mask, high, low, near], rest)) = input.split_first_chunk::<5>() else { return };
     let Some((seen, bytes)) = rest.split_first_chunk::<8>() else { return };
@@ -19,9 +19,10 @@ fuzz_target!(|input: &[u8]| {
     let session = |is_client| Session::new(suite, &secrets[..48], &secrets[48..80], &secrets[80..], is_client);
     let (Ok(client), Ok(server)) = (session(true), session(false)) else { return };
     let first = (1 + u64::from(mask)) << 32;
-    // From 128 before the first record to 127 behind it: records are new, in the window, or too old to be told.
+    // From 128 behind the first record to 127 before it: records are too old to be told, in the window, or new.
     let window = ReceiverState { next_sequence: first + 128 - u64::from(near), seen: u64::from_be_bytes(*seen) };
-    let (Ok(mut sender), Ok(mut receiver)) = (Sender::new(&client, first), Receiver::new(&server, window)) else { return };
+    let Ok(mut sender) = Sender::new(&client, first) else { return };
+    let Ok(mut receiver) = Receiver::new(&server, window) else { return };
     assert_eq!(receiver.unprotect(bytes), [], "a record without the keys");
     assert_eq!(receiver.state(), window);
     for sequence in first..first + 3 {

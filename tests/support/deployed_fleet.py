@@ -19,6 +19,7 @@ from real_kubernetes.real_cluster import RealCluster
 ROOT = Path(__file__).parent.parent.parent
 CHART = ROOT / "charts" / "antiphon"
 OPERATOR_NAMESPACE = "antiphon-system"
+TRIES = 3
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}
 ANTIPHON = ROOT / ".venv" / "bin" / "antiphon"
@@ -153,14 +154,23 @@ class DeployedFleet:
         }
 
     def metric(self, pod: str, port: int, name: str) -> float:
+        """0 of a pod that is on its way out, or does not serve yet."""
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}:{port}/proxy/metrics"
-        try:
-            # A pod whose address has just gone answers nobody, and the API server would wait 30 s for it.
-            text = self.cluster.kubectl("get", "--raw", path, "--request-timeout=5s")
-        except KubectlError:
-            return 0.0  # it is on its way out
+        text = ""
+        for _ in range(TRIES):
+            try:
+                # A pod whose address has just gone answers nobody, and the API server would wait 30 s for it.
+                text = self.cluster.kubectl("get", "--raw", path, "--request-timeout=3s")
+                break
+            except KubectlError:
+                if self.is_leaving(pod):
+                    break
         samples = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
         return sum(float(value) for _, value in samples)
+
+    def is_leaving(self, pod: str) -> bool:
+        found = self.kubectl("get", "pod", pod, "--ignore-not-found", "-o", "json")
+        return not found or "deletionTimestamp" in json.loads(found)["metadata"]
 
     def kill(self, pod: str) -> None:
         """Kill -9 of the pod's first container; the kubelet sees to the rest."""
@@ -187,11 +197,11 @@ def http_port(pod: Mapping[str, Any]) -> int:
 async def until(holds: Callable[[], bool], what: str, within_s: float, every_s: float = 0.25) -> float:
     """Seconds that it took; fails with what was waited for."""
     began = time.monotonic()
-    while time.monotonic() - began <= within_s:
-        if await asyncio.to_thread(holds):
-            return time.monotonic() - began
+    while not await asyncio.to_thread(holds):
+        if time.monotonic() - began > within_s:
+            raise AssertionError(f"not within {within_s} s: {what}")
         await asyncio.sleep(every_s)
-    raise AssertionError(f"not within {within_s} s: {what}")
+    return time.monotonic() - began
 
 
 def helm(real: RealCluster, *arguments: str, timeout_s: float = 180) -> str:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from free_ports import free_ports
+from free_ports import free_port
 
 LEASE_S = 5
 POLL_S = 0.05
@@ -27,7 +27,7 @@ class OperatorProcess:
     identity: str
     log: Path
     lease_s: int = LEASE_S
-    port: int = field(default_factory=lambda: free_ports(1)[0])
+    port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -333,35 +333,60 @@ def test_the_goodbye_goes_although_the_call_is_forgotten_at_once(talk: Conversat
     assert talk.count("packets_sent") == 1
 
 
-@pytest.mark.parametrize(("workers", "between_s"), [(1, 0.02), (2, 0.01)])
-def test_many_calls_are_told_apart_and_python_is_told_of_them_together(workers: int, between_s: float) -> None:
-    site = open_site()
-    engine = MediaEngine(site.endpoint, workers=workers, chunk_ms=20)
-    engine.start()
-    began = time.monotonic()
-    line = Line(site, engine)
-    calls: dict[int, MediaCall] = {}
-    frames = {hertz: encoded(tone(0.3, hertz=hertz)) for hertz in (400.0, 800.0)}
-    for number in range(12):
-        handle = add_call(site.endpoint, f"ticket-{number}")
+def open_calls(line: Line, count: int = 12) -> dict[int, tuple[MediaCall, Caller]]:
+    """By handle, each with a peer of its own."""
+    opened = {}
+    for number in range(count):
+        handle = add_call(line.site.endpoint, f"ticket-{number}")
         caller = Caller(port=50_000 + number)
-        site.relay.forward(caller, check(ufrag=f"ticket-{number}"))
-        site.wait_for("stun_answered", number + 1)
-        calls[handle] = open_call(engine, handle)
-        line.peers[caller.port] = peer = MediaPeer(site, caller, ssrc=number)
-        start(calls[handle])
+        line.site.relay.forward(caller, check(ufrag=f"ticket-{number}"))
+        line.site.wait_for("stun_answered", number + 1)
+        call = open_call(line.engine, handle)
+        line.peers[caller.port] = MediaPeer(line.site, caller, ssrc=number)
+        start(call)
+        opened[handle] = (call, caller)
+    return opened
+
+
+def test_many_calls_are_told_apart() -> None:
+    site = open_site()
+    engine = MediaEngine(site.endpoint, workers=2, chunk_ms=20)
+    engine.start()
+    line = Line(site, engine)
+    calls = open_calls(line)
+    frames = {hertz: encoded(tone(0.3, hertz=hertz)) for hertz in (400.0, 800.0)}
+    for number, (call, caller) in enumerate(calls.values()):
         for sequence, payload in enumerate(frames[400.0 * (1 + number % 2)], 1):
-            site.relay.forward(caller, peer.say(sequence, payload))
-        calls[handle].play(tone(0.3, hertz=400.0 * (1 + number % 2)))
+            site.relay.forward(caller, line.peers[caller.port].say(sequence, payload))
+        call.play(tone(0.3, hertz=400.0 * (1 + number % 2)))
     line.until(lambda: all(len(line.sound(handle)) == 15 * FRAME_BYTES for handle in calls))
     line.until(lambda: all(len(peer.packets) >= 15 for peer in line.peers.values()))
     for number, handle in enumerate(calls):
         assert share_of(line.sound(handle)[5 * FRAME_BYTES :], 400.0 * (1 + number % 2)) > 0.8
-    elapsed_s = time.monotonic() - began
     counters = engine.counters()
     assert counters["slots"] > 0
-    assert counters["pcm_chunks"] == 12 * 15
-    assert 0 < counters["pcm_batches"] <= elapsed_s / between_s + 1
+    assert 0 < counters["pcm_batches"] <= counters["pcm_chunks"] == 12 * 15
+    engine.stop()
+    site.close()
+
+
+@pytest.mark.parametrize(("workers", "between_s"), [(1, 0.02), (2, 0.01)])
+def test_python_is_told_of_many_packets_at_once(workers: int, between_s: float) -> None:
+    site = open_site()
+    engine = MediaEngine(site.endpoint, workers=workers, chunk_ms=20)
+    engine.start()
+    line = Line(site, engine)
+    callers = [caller for _, caller in open_calls(line).values()]
+    frames = encoded(tone(1.0))
+    began = time.monotonic()
+    # One every 2 ms, of which each fills a chunk: far more often than Python is to be told.
+    for number in range(len(callers) * len(frames)):
+        caller, sequence = callers[number % len(callers)], number // len(callers)
+        site.relay.forward(caller, line.peers[caller.port].say(1 + sequence, frames[sequence]))
+        while time.monotonic() < began + 0.002 * (number + 1):
+            line.carry(0.001)
+    batches, elapsed_s = engine.counters()["pcm_batches"], time.monotonic() - began
+    assert 0 < batches <= elapsed_s / between_s + 1
     engine.stop()
     site.close()
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from free_ports import free_ports
+from free_ports import free_port
 from real_kubernetes.control_plane import ControlPlane, control_plane
 from real_kubernetes.daemon import Daemon
 from real_kubernetes.pki import Identity
@@ -56,7 +56,7 @@ def kwok_command(plane: ControlPlane, port: int) -> list[str]:
 def kwok_cluster(folder: Path) -> Iterator[KwokCluster]:
     """A control plane with one simulated node, `fake-0`."""
     with control_plane(folder) as plane:
-        kwok = Daemon("kwok", kwok_command(plane, *free_ports(1)), folder / "kwok.log", folder)
+        kwok = Daemon("kwok", kwok_command(plane, free_port()), folder / "kwok.log", folder)
         kwok.start()
         try:
             cluster = KwokCluster(plane, kwok)

@@ -70,8 +70,8 @@ def next_address(taken: Iterable[str | None]) -> str:
     return str(address)
 
 
-def healthy(node: str, port: int) -> bool | None:
-    """None: it did not answer in time."""
+def answer_of(node: str, port: int) -> bool | None:
+    """Whether it is healthy; None: it did not answer in time."""
     connection = http.client.HTTPConnection(node, port, timeout=HEALTH_TIMEOUT_S)
     try:
         connection.request("GET", "/healthz")
@@ -132,12 +132,15 @@ class LoadBalancer:
                 self._assign(service, address)
             wanted[address] = tuple(node for node in nodes if self._takes(node, service))
         self._router.set(wanted)
+        checks = {(node, service.health_port) for node in nodes for service in services}
+        for forgotten in self._answers.keys() - checks:
+            del self._answers[forgotten], self._silences[forgotten]
 
     def _takes(self, node: str, service: Balanced) -> bool:
         if service.health_port is None:
             return True
         check = (node, service.health_port)
-        answer = healthy(*check)
+        answer = answer_of(*check)
         self._silences[check] = 0 if answer is not None else self._silences[check] + 1
         # Before its first answer it gets nothing.
         self._answers[check] = answer if answer is not None else self._answers.get(check, False)

@@ -64,12 +64,14 @@ def speech(seconds: float) -> bytes:
 
 
 def undisturbed(talk: Callable[[], MediaPair]) -> MediaPair:
-    """Talks again where the machine kept the pacer from its time for so long that it left frames' times out, which is a gap."""
+    """Talks again where the machine held the pacer up for so long that it left frames out, which is a gap."""
+    pair = talk()
     for _ in range(4):
-        pair = talk()
         if pair.statistics().skipped == 0:
-            return pair
-    return talk()
+            break
+        pair.close()
+        pair = talk()
+    return pair
 
 
 OFFERS = {

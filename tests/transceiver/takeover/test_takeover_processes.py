@@ -155,6 +155,7 @@ async def test_of_two_that_would_be_heirs_one_is(tmp_path: Path) -> None:
         first, second, third = fleet.pods
         talks = [await stack.enter_async_context(fleet.talk(first)) for _ in range(6)]
         stored = await first.part.metric("exports_stored_total")
+        # In two rounds of six each was written.
         await fleet.until_stored(first, int(stored) + 12)
         await first.part.stop()
         await fleet.move(first.routes, second)

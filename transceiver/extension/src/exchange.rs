@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use antiphon_media::counters::DropReason;
+use antiphon_media::downlink::FrameLength;
 use antiphon_media::hearing::Listener;
 use antiphon_media::inbox::{Delivery, Handle};
 use antiphon_media::speaking::Speaking;
 use antiphon_media::speech::{Bell, Speech};
 use antiphon_media::uplink::batch::ChunkLength;
 use antiphon_media::waits::WaitCounts;
-use antiphon_media::downlink::FrameLength;
 use antiphon_media::wheel::Lateness;
 
 use crate::call::{Call, Terms};
@@ -38,9 +38,11 @@ pub struct Exchange {
 pub struct LeftToWorkers {
     /// Packets sent in them; mostly they had to be encoded first.
     pub sent: AtomicU64,
-    /// Of them those that were late or missed only here: the wheel has counted those that came late to us.
+    /// Of them those that became late or missed only here.
     pub late: AtomicU64,
     pub missed: AtomicU64,
+    /// Of all of them, in microseconds.
+    pub worst_us: AtomicU64,
     /// Given up, as the worker was so many of them behind.
     pub given_up: AtomicU64,
 }
@@ -49,14 +51,16 @@ pub struct LeftToWorkers {
 #[derive(Clone, Copy)]
 pub struct LeftSlot {
     pub due_us: u64,
-    /// When.
-    pub left_us: u64,
+    /// When it came up, by the wheel, which has counted it as late as it was then.
+    pub handed_out_us: u64,
 }
 
 impl LeftToWorkers {
     pub fn count(&self, slot: LeftSlot, frame: FrameLength) {
-        let lateness_at = |at_us: u64| Lateness::of(at_us.saturating_sub(slot.due_us), frame);
-        let here = lateness_at(now_us()).since(lateness_at(slot.left_us));
+        let late_us = now_us().saturating_sub(slot.due_us);
+        let came = Lateness::of(slot.handed_out_us.saturating_sub(slot.due_us), frame);
+        let here = Lateness::of(late_us, frame).since(came);
+        self.worst_us.fetch_max(late_us, Ordering::Relaxed);
         self.sent.fetch_add(1, Ordering::Relaxed);
         self.late.fetch_add(u64::from(here.is_late), Ordering::Relaxed);
         self.missed.fetch_add(u64::from(here.is_missed), Ordering::Relaxed);

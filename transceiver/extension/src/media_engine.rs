@@ -145,7 +145,7 @@ impl MediaEngine {
             ("slots", misses.slots.saturating_sub(given_up)),
             ("late", misses.late + left.late.load(Ordering::Relaxed)),
             ("missed", misses.missed + left.missed.load(Ordering::Relaxed)),
-            ("worst_us", misses.worst_us),
+            ("worst_us", misses.worst_us.max(left.worst_us.load(Ordering::Relaxed))),
             ("stalls", misses.stalls),
             ("skipped", misses.skipped + given_up),
             ("encoded_for_now", left.sent.load(Ordering::Relaxed)),

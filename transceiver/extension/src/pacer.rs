@@ -43,8 +43,9 @@ pub fn run(exchange: &Exchange) {
         }
         pacer.seat();
         due.clear();
-        pacer.wheel.due(now_us(), &mut due);
-        pacer.turn(&due);
+        let handed_out_us = now_us();
+        pacer.wheel.due(handed_out_us, &mut due);
+        pacer.turn(&due, handed_out_us);
         if let Some(next_us) = pacer.next_us() {
             sleep_until(next_us);
         }
@@ -103,7 +104,7 @@ impl Pacer<'_> {
         self.wheel.next_deadline().into_iter().chain(again_us).min()
     }
 
-    fn turn(&mut self, due: &[Due<Handle>]) {
+    fn turn(&mut self, due: &[Due<Handle>], handed_out_us: u64) {
         for slot in due {
             let Some(call) = self.calls.get(&slot.key).map(Arc::clone) else { continue };
             if call.slots_left.is_any() {
@@ -115,7 +116,7 @@ impl Pacer<'_> {
                 None => self.busy.push(*slot),
             }
         }
-        self.send();
+        self.send(handed_out_us);
         // Whoever copies a minute of sound holds up his own call alone: its worker waits for him.
         for slot in std::mem::take(&mut self.busy) {
             let Some(call) = self.calls.get(&slot.key).map(Arc::clone) else { continue };
@@ -124,7 +125,7 @@ impl Pacer<'_> {
                 None => self.leave(slot, &call),
             }
         }
-        self.send();
+        self.send(handed_out_us);
         // The slots that passed allow for more to be encoded ahead; now that nobody waits for it.
         for call in due.iter().filter_map(|slot| self.calls.get(&slot.key)) {
             self.exchange.try_call_encoder(call);
@@ -155,15 +156,14 @@ impl Pacer<'_> {
     }
 
     /// What is ready goes before anybody is woken for what is not.
-    fn send(&mut self) {
+    fn send(&mut self, handed_out_us: u64) {
         if self.used > 0 {
             let ready = self.datagrams.get(..self.used).unwrap_or_default();
             self.exchange.endpoint.send_rtp(ready.iter().map(|(handle, datagram)| (*handle, datagram.as_slice())));
             self.used = 0;
         }
-        let left_us = now_us();
         for Due { key: handle, at_us: due_us } in self.left.drain(..) {
-            self.exchange.command(handle, Command::Slot { handle, slot: LeftSlot { due_us, left_us } });
+            self.exchange.command(handle, Command::Slot { handle, slot: LeftSlot { due_us, handed_out_us } });
         }
     }
 }

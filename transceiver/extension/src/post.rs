@@ -130,18 +130,18 @@ impl Post {
         exchange.call_encoder(&self.call);
     }
 
-    fn use_slot(&mut self, exchange: &Exchange, left: LeftSlot) {
-        let turn = self.call.speaking().begin_turn(left.due_us, &mut self.encoding);
-        let Some((slot, order)) = turn else { return };
+    fn use_slot(&mut self, exchange: &Exchange, slot: LeftSlot) {
+        let turn = self.call.speaking().begin_turn(slot.due_us, &mut self.encoding);
+        let Some((begun, order)) = turn else { return };
         if let Some(order) = order {
             self.encoding.encode(&order);
             self.call.speaking().take_back(order, &self.encoding);
         }
-        let turn = self.call.speaking().end_turn(slot, now_us(), &mut self.datagram);
+        let turn = self.call.speaking().end_turn(begun, now_us(), &mut self.datagram);
         if turn == Turn::Packet {
             // At once: it is late as it is.
             exchange.endpoint.send_rtp([(self.call.handle, self.datagram.as_slice())]);
-            exchange.left.count(left, self.call.terms.said.frame);
+            exchange.left.count(slot, self.call.terms.said.frame);
         }
     }
 
