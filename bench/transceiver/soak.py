@@ -7,8 +7,8 @@ frames and the wait of PCM. The calls that stay are looked at for a few seconds 
 wall's, sound that is missing, how long an echo takes.
 
 Each figure's trend (Theil–Sen, without the first third) is held against what is no growth. Exit code 1, and a sentence
-for each figure that grows. Without --calls the highest number that holds is sought first (some minutes; it needs Rust),
-and 70 % of it is taken. --judge growth,drift leaves out how well the time is kept, for machines with other work.
+for each figure that grows. Without --calls there are as many as keep 70 % of the machine's CPUs busy, which is tried
+first (two minutes). --judge growth,drift leaves out how well the time is kept, for machines with other work.
 """
 
 import argparse
@@ -28,9 +28,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from bench.transceiver.antiphon_up import AGENT_POOL, ECHO_POOL, EXAMPLE_AGENT, AntiphonUp, Pool, antiphon_up
 from bench.transceiver.contest import say
+from bench.transceiver.generator import Keep
 from bench.transceiver.soak_calls import SoakCalls
 from bench.transceiver.soak_drift import series_of, silent
-from bench.transceiver.soak_load import most_calls
+from bench.transceiver.soak_load import CpuTime, calls_at
 from bench.transceiver.soak_plan import Course, Party
 from bench.transceiver.soak_speech import write_speech
 from bench.transceiver.soak_verdict import Kind, Series, complaints, findings_of, findings_table
@@ -44,30 +45,32 @@ CONSENT_S: Final = 8
 BESIDE: Final = ("relay", "signaling", "agent")
 TOLD: Final = 20
 """Lines of progress."""
+TRIAL: Final = Course(48.0, 12.0, Keep(first_s=1.0, every_s=10.0))
+"""Of calls whose load is tried. All groups have come after one life; for the last two some may be gone."""
 
 
 def main() -> None:
     options = parse_options()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        calls = most_calls(folder, SHARE) if options.calls is None else dict.fromkeys(POOLS, (options.calls + 1) // 2)
-        say(f"{calls['echo']} calls to the echo, {calls['agent']} to the example agent, {options.minutes:g} minutes")
         program = build_generator(folder)
         with antiphon_up(folder, list(POOLS.values()), EXAMPLE_AGENT, variables()) as up:
-            parties = [party_of(up, name, calls[name], folder) for name in POOLS]
-            soak = SoakCalls(program, parties, Course.of(options.minutes * 60), folder)
-            watched = processes(up)
+            calls = options.calls or calls_at(SHARE, lambda calls: busy_with(calls, up, program, folder))
+            say(f"{calls} calls, half to the echo and half to the example agent, {options.minutes:g} minutes")
+            soak = soak_of(up, program, folder, calls, Course.of(options.minutes * 60))
+            watched, before = processes(up), CpuTime.read()
             watch(soak, watched)
+            busy = CpuTime.read().share_since(before)
             endings = [f"{each.name}: {told}" for each in watched if (told := each.endings())]
         series = [each for process in watched for each in process.series()]
         wrong = []
-        for party in parties:
+        for party in soak.parties:
             recording = soak.recording(party)
             series += series_of(recording, party)
             if lost := silent(recording, party, soak.course.silence_s):
                 wrong.append(f"{len(lost)} of {party.staying} calls to {party.name} that stay went silent")
             wrong += soak.tallies[party.name].complaints(party.name, busy=Kind.TIME not in options.judge)
-    print("\n".join(endings))
+    print(f"{calls} calls kept {busy:.0%} of {os.cpu_count()} CPUs busy", *endings, sep="\n")
     sys.exit(tell(options, series, wrong, soak))
 
 
@@ -75,6 +78,31 @@ def variables() -> dict[str, str]:
     """Of all processes of the product."""
     paths = [str(Path(__file__).parent / "soak_site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {"ANTIPHON_CONSENT_S": str(CONSENT_S), "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def busy_with(calls: int, up: AntiphonUp, program: Path, folder: Path) -> float:
+    """The share of the CPUs, with so many calls of which the others come and go."""
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        soak = soak_of(up, program, Path(name), calls, TRIAL)
+        with ThreadPoolExecutor(soak.threads) as pool:
+            running = soak.begin(pool)
+            try:
+                wait(running, TRIAL.life_s, FIRST_EXCEPTION)
+                before = CpuTime.read()
+                wait(running, TRIAL.seconds - 2 * TRIAL.life_s, FIRST_EXCEPTION)
+                busy = CpuTime.read().share_since(before)
+            except BaseException:
+                soak.stop()
+                raise
+            for future in running:
+                future.result()
+    say(f"tried: {calls} calls keep {busy:.0%} of the CPUs busy")
+    return busy
+
+
+def soak_of(up: AntiphonUp, program: Path, folder: Path, calls: int, course: Course) -> SoakCalls:
+    parties = [party_of(up, name, (calls + 1) // 2, folder) for name in POOLS]
+    return SoakCalls(program, parties, course, folder)
 
 
 def party_of(up: AntiphonUp, name: str, calls: int, folder: Path) -> Party:
@@ -146,7 +174,7 @@ def parse_options() -> argparse.Namespace:
     formatter: Callable[..., argparse.HelpFormatter] = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=summary, epilog=details.strip(), formatter_class=formatter)
     parser.add_argument("--minutes", type=float, default=30.0, help="of calls (%(default)g)")
-    parser.add_argument("--calls", type=int, help="at once, in all (default: 70 %% of the highest number that holds)")
+    parser.add_argument("--calls", type=int, help="at once, in all (default: as many as keep 70 %% of the CPUs busy)")
     parser.add_argument(
         "--judge", type=kinds_of, default=kinds_of("growth,drift,time"), metavar="KIND,KIND", help="(growth,drift,time)"
     )

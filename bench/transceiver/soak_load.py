@@ -1,33 +1,46 @@
-"""How many calls a soak is to have, where nobody says it."""
+"""How many calls a soak is to have, where nobody says it: as many as keep a share of the machine's CPUs busy.
 
+All of them: the generator's part and the agent's are load as well as the transceivers', and who gets the rest of a CPU
+does not ask whose it was.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-from bench.transceiver.budget import Budget
-from bench.transceiver.contest import Contest
-from bench.transceiver.measurement import Bench, Plan
-from bench.transceiver.results import ServerResults
-from bench.transceiver.servers import servers
-from bench.transceiver.tools import build, encode_speech, floors_of
-
-LONGEST_S: Final = 600.0
-PLAN: Final = Plan(warm_up_s=2.0, window_s=4.0)
-FIRST: Final = 50
-MOST, TRIES = 800, 8
-MOST_JITTER_MS: Final = 20.0
-SERVER_OF: Final = {"echo": "echo", "agent": "realtime"}
+FIRST: Final = 24
+STEPS: Final = 2
+MOST_GROWTH: Final = 4.0
+"""From one step to the next: few calls cost more each than many, and a small share is measured badly."""
 
 
-def most_calls(folder: Path, share: float) -> dict[str, int]:
-    """Half of the machine's share for each kind of call."""
-    tools = build(folder, pion=False)
-    spoken = encode_speech(tools.floors, folder)
-    floors = floors_of(tools.floors, spoken, 1.0)
-    found = {}
-    for name, key in SERVER_OF.items():
-        server = next(server for server in servers(tools) if server.key == key)
-        results = ServerResults(key, floors[server.script], MOST_JITTER_MS)
-        contest = Contest(Bench(tools, spoken, PLAN), server, results, Budget(LONGEST_S / len(SERVER_OF)))
-        contest.offer(FIRST, "search")
-        found[name] = max(1, int(contest.highest(MOST, TRIES).held * share / 2))
-    return found
+@dataclass(frozen=True)
+class CpuTime:
+    """Of all CPUs since the start of the machine, in its own ticks."""
+
+    busy: int
+    whole: int
+
+    @classmethod
+    def read(cls) -> Self:
+        return cls.of(Path("/proc/stat").read_text())
+
+    @classmethod
+    def of(cls, stat: str) -> Self:
+        """Of proc_stat(5). What a hypervisor took is busy: nobody here could have it."""
+        user, nice, system, idle, iowait, irq, softirq, steal, *_guests = map(int, stat.splitlines()[0].split()[1:])
+        busy = user + nice + system + irq + softirq + steal
+        return cls(busy, busy + idle + iowait)
+
+    def share_since(self, before: Self) -> float:
+        """0 … 1."""
+        return (self.busy - before.busy) / max(1, self.whole - before.whole)
+
+
+def calls_at(share: float, busy_with: Callable[[int], float]) -> int:
+    """`busy_with` tells the share that so many calls keep busy; it is asked a few times."""
+    calls = FIRST
+    for _ in range(STEPS):
+        calls = max(1, round(calls * min(MOST_GROWTH, share / max(busy_with(calls), 1e-3))))
+    return calls

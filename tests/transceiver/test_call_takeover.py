@@ -71,13 +71,16 @@ async def test_what_was_on_its_way_at_the_crash_arrives_once_or_not_at_all(call:
 
 
 async def all_is_heard(call: MovingCall, owner: Owner) -> None:
-    """And nothing more is on its way: ten frames' times went by without one."""
-    while True:
-        sent, heard = owner.count("packets_sent"), len(call.client.packets)
-        slots = owner.engine.counters()["slots"]
-        await call.until(lambda slots=slots: owner.engine.counters()["slots"] >= slots + 10)
-        if (owner.count("packets_sent"), len(call.client.packets)) == (sent, heard):
-            return
+    """And nothing more is on its way: ten frames' times went by without a packet."""
+    before = None
+    while (now := (owner.count("packets_sent"), len(call.client.packets))) != before:
+        before = now
+        await ten_slots(call, owner)
+
+
+async def ten_slots(call: MovingCall, owner: Owner) -> None:
+    slots = owner.engine.counters()["slots"] + 10
+    await call.until(lambda: owner.engine.counters()["slots"] >= slots)
 
 
 async def test_a_handover_loses_nothing_and_leaps_over_nothing(call: MovingCall) -> None:

@@ -376,7 +376,8 @@ def test_python_is_told_of_many_packets_at_once(workers: int, between_s: float) 
     engine = MediaEngine(site.endpoint, workers=workers, chunk_ms=20)
     engine.start()
     line = Line(site, engine)
-    callers = [caller for _, caller in open_calls(line).values()]
+    calls = open_calls(line)
+    callers = [caller for _, caller in calls.values()]
     frames = encoded(tone(1.0))
     began = time.monotonic()
     # One every 2 ms, of which each fills a chunk: far more often than Python is to be told.
