@@ -12,12 +12,26 @@ from aiortc.rtp import AnyRtcpPacket, RtcpPacket, RtpPacket
 
 from antiphon_transceiver._extension import MediaCall, MediaEngine
 from hop_relay import PATIENCE_S, Caller, HopRelay, HopSite
+from opus import OpusEncoder
 
+RATE = 24_000
+FRAME_BYTES = RATE // 50 * 2
 PROFILE = "SRTP_AES128_CM_SHA1_80"
 OPUS, RED = 111, 63
 OUR_SSRC, THEIR_SSRC = 0x1111, 0x2222
 _OUR_KEY, _OUR_SALT = bytes(range(16)), bytes(range(100, 114))
 _THEIR_KEY, _THEIR_SALT = bytes(range(50, 66)), bytes(range(150, 164))
+
+
+def open_call(
+    engine: MediaEngine, handle: int, *, coding: str = "opus", payload_type: int = OPUS, **more: bool
+) -> MediaCall:
+    return engine.open(handle, coding=coding, payload_type=payload_type, ssrc=OUR_SSRC, cname="antiphon", **more)
+
+
+def encoded(pcm: bytes) -> list[bytes]:
+    encoder = OpusEncoder(RATE)
+    return [encoder.encode(pcm[begin : begin + FRAME_BYTES]) for begin in range(0, len(pcm), FRAME_BYTES)]
 
 
 def start(call: MediaCall, *, rtt_s: float | None = None) -> None:

@@ -17,11 +17,9 @@ from antiphon_transceiver._extension import (
     PlayoutFull,
 )
 from hop_relay import Caller, HopSite, add_call, check, open_site
-from media_peer import OPUS, OUR_SSRC, THEIR_SSRC, Line, MediaPeer, start
-from opus import OpusDecoder, OpusEncoder
+from media_peer import FRAME_BYTES, OUR_SSRC, RATE, THEIR_SSRC, Line, MediaPeer, encoded, open_call, start
+from opus import OpusDecoder
 
-RATE = 24_000
-FRAME_BYTES = RATE // 50 * 2
 PORT = 40_000
 
 
@@ -60,12 +58,6 @@ class Conversation:
         return figure
 
 
-def open_call(
-    engine: MediaEngine, handle: int, *, coding: str = "opus", payload_type: int = OPUS, **more: bool
-) -> MediaCall:
-    return engine.open(handle, coding=coding, payload_type=payload_type, ssrc=OUR_SSRC, cname="antiphon", **more)
-
-
 @pytest.fixture
 def talk() -> Iterator[Conversation]:
     site = open_site()
@@ -77,11 +69,6 @@ def talk() -> Iterator[Conversation]:
     yield Conversation(Line(site, engine, {PORT: peer}), call, peer)
     engine.stop()
     site.close()
-
-
-def encoded(pcm: bytes) -> list[bytes]:
-    encoder = OpusEncoder(RATE)
-    return [encoder.encode(pcm[begin : begin + FRAME_BYTES]) for begin in range(0, len(pcm), FRAME_BYTES)]
 
 
 def test_what_the_caller_says_comes_in_chunks_of_40_ms(talk: Conversation) -> None:
@@ -331,65 +318,6 @@ def test_the_goodbye_goes_although_the_call_is_forgotten_at_once(talk: Conversat
     talk.line.until(lambda: any(isinstance(report, RtcpByePacket) for report in talk.peer.reports))
     talk.call.play(tone(0.1))
     assert talk.count("packets_sent") == 1
-
-
-def open_calls(line: Line, count: int = 12) -> dict[int, tuple[MediaCall, Caller]]:
-    """By handle, each with a peer of its own."""
-    opened = {}
-    for number in range(count):
-        handle = add_call(line.site.endpoint, f"ticket-{number}")
-        caller = Caller(port=50_000 + number)
-        line.site.relay.forward(caller, check(ufrag=f"ticket-{number}"))
-        line.site.wait_for("stun_answered", number + 1)
-        call = open_call(line.engine, handle)
-        line.peers[caller.port] = MediaPeer(line.site, caller, ssrc=number)
-        start(call)
-        opened[handle] = (call, caller)
-    return opened
-
-
-def test_many_calls_are_told_apart() -> None:
-    site = open_site()
-    engine = MediaEngine(site.endpoint, workers=2, chunk_ms=20)
-    engine.start()
-    line = Line(site, engine)
-    calls = open_calls(line)
-    frames = {hertz: encoded(tone(0.3, hertz=hertz)) for hertz in (400.0, 800.0)}
-    for number, (call, caller) in enumerate(calls.values()):
-        for sequence, payload in enumerate(frames[400.0 * (1 + number % 2)], 1):
-            site.relay.forward(caller, line.peers[caller.port].say(sequence, payload))
-        call.play(tone(0.3, hertz=400.0 * (1 + number % 2)))
-    line.until(lambda: all(len(line.sound(handle)) == 15 * FRAME_BYTES for handle in calls))
-    line.until(lambda: all(len(peer.packets) >= 15 for peer in line.peers.values()))
-    for number, handle in enumerate(calls):
-        assert share_of(line.sound(handle)[5 * FRAME_BYTES :], 400.0 * (1 + number % 2)) > 0.8
-    counters = engine.counters()
-    assert counters["slots"] > 0
-    assert 0 < counters["pcm_batches"] <= counters["pcm_chunks"] == 12 * 15
-    engine.stop()
-    site.close()
-
-
-@pytest.mark.parametrize(("workers", "between_s"), [(1, 0.02), (2, 0.01)])
-def test_python_is_told_of_many_packets_at_once(workers: int, between_s: float) -> None:
-    site = open_site()
-    engine = MediaEngine(site.endpoint, workers=workers, chunk_ms=20)
-    engine.start()
-    line = Line(site, engine)
-    calls = open_calls(line)
-    callers = [caller for _, caller in calls.values()]
-    frames = encoded(tone(1.0))
-    began = time.monotonic()
-    # One every 2 ms, of which each fills a chunk: far more often than Python is to be told.
-    for number in range(len(callers) * len(frames)):
-        caller, sequence = callers[number % len(callers)], number // len(callers)
-        site.relay.forward(caller, line.peers[caller.port].say(1 + sequence, frames[sequence]))
-        while time.monotonic() < began + 0.002 * (number + 1):
-            line.carry(0.001)
-    batches, elapsed_s = engine.counters()["pcm_batches"], time.monotonic() - began
-    assert 0 < batches <= elapsed_s / between_s + 1
-    engine.stop()
-    site.close()
 
 
 def test_what_is_wrong_is_said() -> None:
