@@ -12,7 +12,7 @@ from typing import Final, Self
 FIRST: Final = 24
 STEPS: Final = 2
 MOST_GROWTH: Final = 4.0
-"""From one step to the next: few calls cost more each than many, and a small share is measured badly."""
+"""From one step to the next: a small share is measured badly."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,18 @@ class CpuTime:
 
 
 def calls_at(share: float, busy_with: Callable[[int], float]) -> int:
-    """`busy_with` tells the share that so many calls keep busy; it is asked a few times."""
-    calls = FIRST
+    """`busy_with` tells the share that so many calls keep busy; it is asked a few times.
+
+    On the line through what was told last: many calls cost less each than few.
+    """
+    calls, busy = 0, 0.0
+    following = FIRST
     for _ in range(STEPS):
-        calls = max(1, round(calls * min(MOST_GROWTH, share / max(busy_with(calls), 1e-3))))
-    return calls
+        told = busy_with(following)
+        a_call = (told - busy) / (following - calls)
+        calls, busy = following, told
+        most = round(MOST_GROWTH * calls)
+        following = min(most, max(1, round(calls + (share - busy) / a_call))) if a_call > 0 else most
+        if following == calls:
+            break
+    return following

@@ -28,5 +28,9 @@ def test_calls_are_as_many_as_keep_the_share_busy(a_call: float, at_rest: float,
 
 
 def test_few_calls_that_cost_more_each_are_not_believed() -> None:
-    found = calls_at(0.7, lambda tried: 0.05 + 0.008 * tried)
-    assert 0.65 < 0.05 + 0.008 * found < 0.72
+    assert calls_at(0.7, lambda tried: 0.3 + 0.008 * tried) == 50
+
+
+def test_a_share_that_does_not_grow_with_the_calls_ends_somewhere() -> None:
+    assert calls_at(0.7, lambda _: 0.3) == 224
+    assert calls_at(0.7, lambda _: 0.7) == 24
