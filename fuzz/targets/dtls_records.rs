@@ -9,8 +9,7 @@ use libfuzzer_sys::fuzz_target;
 const SUCCESSION: u8 = 0x80;
 
 fuzz_target!(|input: &[u8]| {
-    // Which suite; what is changed, and where; how far behind the first record the window ends, less 128, and what it has seen; the payload,
-    // or a datagram.
+    // Which suite; what is changed, and where; where the window ends, and what it has seen; the payload, or a datagram.
     let Some((&[which, mask, high, low, near], rest)) = input.split_first_chunk::<5>() else { return };
     let Some((seen, bytes)) = rest.split_first_chunk::<8>() else { return };
     let suite = Suite::ALL[usize::from(which & !SUCCESSION) % Suite::ALL.len()];

@@ -19,7 +19,8 @@ from real_kubernetes.real_cluster import RealCluster
 ROOT = Path(__file__).parent.parent.parent
 CHART = ROOT / "charts" / "antiphon"
 OPERATOR_NAMESPACE = "antiphon-system"
-TRIES = 3
+ASKED_FOR_METRICS = 3
+"""Times, of a pod that is to stay: it may not serve yet, or be slow."""
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}
 ANTIPHON = ROOT / ".venv" / "bin" / "antiphon"
@@ -157,7 +158,7 @@ class DeployedFleet:
         """0 of a pod that is on its way out, or does not serve yet."""
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}:{port}/proxy/metrics"
         text = ""
-        for _ in range(TRIES):
+        for _ in range(ASKED_FOR_METRICS):
             try:
                 # A pod whose address has just gone answers nobody, and the API server would wait 30 s for it.
                 text = self.cluster.kubectl("get", "--raw", path, "--request-timeout=3s")
