@@ -97,7 +97,7 @@ def up(environ: Mapping[str, str], /, **given: Any) -> None:
     type=click.FloatRange(0, 86_400),
     default=0.0,
     metavar="S",
-    help="Ask again and again for so many seconds.",
+    help="Ask again and again for so many seconds, or until Ctrl-C.",
 )
 @click.option("--calls", type=click.IntRange(1, 500), default=1, show_default=True, help="Calls at the same time.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)

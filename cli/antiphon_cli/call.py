@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -86,7 +89,34 @@ def _record(request: CallRequest, number: int) -> Path | None:
 
 
 async def _place(plans: list[CallPlan], *, as_json: bool) -> list[CallReport]:
-    """All at once. People are told each stage of one call, or each of several calls, as it comes."""
+    """All at once; those that are kept alive, until SIGINT."""
+    if all(plan.keep_alive_s == 0 for plan in plans):
+        return await _tell(plans, as_json=as_json)
+    with _interrupted() as interrupted:
+        return await _tell([replace(plan, enough=interrupted.is_set) for plan in plans], as_json=as_json)
+
+
+@contextmanager
+def _interrupted() -> Iterator[asyncio.Event]:
+    """Set by the first SIGINT. The next one interrupts what runs, as usual."""
+    loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
+
+    def interrupt() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        interrupted.set()
+        print(
+            "antiphon: each call ends with its next answer; Ctrl-C again hangs up at once", file=sys.stderr, flush=True
+        )
+
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        yield interrupted
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _tell(plans: list[CallPlan], *, as_json: bool) -> list[CallReport]:
+    """People are told each stage of one call, or each of several calls, as it comes."""
     if as_json:
         reports = await place_calls(plans)
         documents = [report.document() for report in reports]

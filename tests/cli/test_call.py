@@ -70,6 +70,15 @@ async def test_the_question_is_asked_again_while_the_call_is_kept_alive(question
     assert len(report.turns) >= 2
 
 
+async def test_a_call_that_is_kept_alive_ends_with_the_answer_after_which_it_is_enough(question: Question) -> None:
+    said: list[CallReport] = []
+    async with lite_server() as server:
+        plan = CallPlan(server.url, question, keep_alive_s=600, enough=lambda: len(said[-1].turns) == 2)
+        report = await place_call(plan, said.append)
+    assert report.outcome is Outcome.OK, report.failure
+    assert len(report.turns) == 2
+
+
 async def test_calls_at_the_same_time_are_each_their_own(question: Question) -> None:
     async with lite_server() as one, lite_server(Behaviour(loses_every=5)) as other:
         whole, lossy = await place_calls([CallPlan(one.url, question), CallPlan(other.url, question)])

@@ -16,6 +16,7 @@ from antiphon_cli.voice.exchange import Accepted, Exchange, ExchangeError, Stand
 from antiphon_cli.voice.ice import IceError, IcePath
 from antiphon_cli.voice.oai_events import EventChannel
 from antiphon_cli.voice.question import Question, write_wav
+from antiphon_cli.voice.recording import Recording
 from antiphon_cli.voice.report import CallReport, Outcome, Quality
 from antiphon_cli.voice.secure_media import (
     DtlsError,
@@ -32,6 +33,10 @@ LOOK_INTERVAL_S = 1.0
 ICE_CHARACTERS = string.ascii_letters + string.digits
 
 
+def never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class CallPlan:
     url: str
@@ -42,6 +47,8 @@ class CallPlan:
     """For the HTTP answer, for the DTLS handshake and for an audible answer, each; ICE gets at most 5 s of it."""
     keep_alive_s: float = 0.0
     insecure: bool = False
+    enough: Callable[[], bool] = never
+    """Asked after each answer; true ends a call that would be kept alive."""
 
 
 class AudioError(Exception):
@@ -109,8 +116,8 @@ class _Call:
         return accepted
 
     async def _talk(self, http: Exchange, accepted: Accepted) -> None:
-        patience = Patience(answer_s=self._plan.timeout_s, keep_alive_s=self._plan.keep_alive_s)
-        conversation = Conversation(self._plan.question, patience, self._stream)
+        patience = Patience(self._plan.timeout_s, self._plan.keep_alive_s, self._plan.enough)
+        conversation = Conversation(self._plan.question, patience, self._stream, Recording(self._longest_recording_s))
         try:
             async with self._connected(accepted, conversation) as media:
                 connected_s = self._begin_stage()
@@ -161,6 +168,13 @@ class _Call:
                 self._report = replace(self._report, events=tuple(events.types))
             await media.close()
             path.close()
+
+    @property
+    def _longest_recording_s(self) -> float:
+        """Of the call and an answer that goes on after it; nothing is kept for nobody."""
+        if self._plan.record is None:
+            return 0.0
+        return self._plan.keep_alive_s + self._plan.timeout_s + self._plan.question.duration_s + 120
 
     def _note_path(self, path: IcePath) -> None:
         if path.candidate is not None:

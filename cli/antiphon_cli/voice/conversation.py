@@ -36,16 +36,18 @@ class Patience:
     answer_s: float
     """Longest wait from the question's end to the first audible packet."""
     keep_alive_s: float
-    """The question is asked again and again until the call is this old."""
+    """The question is asked again and again until the call is this old, …"""
+    enough: Callable[[], bool]
+    """… or this is true when an answer has ended."""
 
 
 class Conversation:
     """Also the sink of the call's packets: `hear` and `peer_closed` are called by the media transport."""
 
-    def __init__(self, question: Question, patience: Patience, stream: OutgoingStream) -> None:
+    def __init__(self, question: Question, patience: Patience, stream: OutgoingStream, recording: Recording) -> None:
         self.turn_taking = TurnTaking()
         self.reception: Reception | None = None
-        self.recording = Recording(patience.keep_alive_s + patience.answer_s + question.duration_s + 120)
+        self.recording = recording
         self.first_sent_s: float | None = None
         self.first_heard_s: float | None = None
         self.packets_sent = 0
@@ -78,7 +80,7 @@ class Conversation:
                 return Ending.LOST
             if self.turn_taking.finish(now) is not None:
                 progress()
-                if now - began >= self._patience.keep_alive_s:
+                if now - began >= self._patience.keep_alive_s or self._patience.enough():
                     return Ending.ANSWERED
                 position = 0
             if self.turn_taking.waiting_for_answer_s(now) > self._patience.answer_s:

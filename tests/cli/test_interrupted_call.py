@@ -1,0 +1,68 @@
+"""Ctrl-C during `antiphon call --keep-alive`, in a process of its own."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from lite_server import LiteServer, lite_server
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:aiortc", "ignore::DeprecationWarning:OpenSSL")
+
+
+@asynccontextmanager
+async def staying(server: LiteServer, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A call that is connected, and asks again and again."""
+    command = (sys.executable, "-m", "antiphon_cli", "call", server.url, "--keep-alive", "600", *options)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    try:
+        await asyncio.wait_for(server.nominated.wait(), 20)
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def interrupt(process: asyncio.subprocess.Process) -> None:
+    """Returns when it has said what it does about it."""
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if b"Ctrl-C again" in line:
+            return
+    pytest.fail("it said nothing")
+
+
+async def test_the_answer_is_waited_for_and_the_report_printed() -> None:
+    async with lite_server() as server, staying(server) as process:
+        await interrupt(process)
+        out, _ = await asyncio.wait_for(process.communicate(), 30)
+        assert (process.returncode, server.hung_up) == (0, ["rtc_test"])
+    told = out.decode().splitlines()
+    assert any(line.startswith("turn ") for line in told)
+    assert told[-1] == "ok"
+
+
+async def test_the_report_is_a_document_where_one_was_wanted() -> None:
+    async with lite_server() as server, staying(server, "-o", "json") as process:
+        await interrupt(process)
+        out, _ = await asyncio.wait_for(process.communicate(), 30)
+    report = json.loads(out)
+    assert report["outcome"] == "ok"
+    assert report["turns"]
+
+
+async def test_the_second_time_it_hangs_up_at_once() -> None:
+    async with lite_server() as server, staying(server) as process:
+        await interrupt(process)
+        process.send_signal(signal.SIGINT)
+        out, _ = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode != 0
+        assert server.hung_up == ["rtc_test"]
+    assert b"ok" not in out.split()
