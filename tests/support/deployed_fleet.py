@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ CHART = ROOT / "charts" / "antiphon"
 OPERATOR_NAMESPACE = "antiphon-system"
 ASKED_FOR_METRICS = 3
 """Times, of a pod that is to stay: it may not serve yet, or be slow."""
+LONGEST_CALL_S = 900
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}
 ANTIPHON = ROOT / ".venv" / "bin" / "antiphon"
@@ -31,9 +33,11 @@ class Callers:
     """`antiphon call` outside the cluster, several calls in one process."""
 
     process: asyncio.subprocess.Process
+    stay: bool
 
-    async def reports(self, within_s: float) -> list[dict[str, Any]]:
-        """What became of each call, as `antiphon call -o json` says it."""
+    async def reports(self, within_s: float = 60) -> list[dict[str, Any]]:
+        """What became of each call, as `antiphon call -o json` says it; those that stay end with their next answers."""
+        self.part()
         out, err = await asyncio.wait_for(self.process.communicate(), within_s)
         if not out:
             raise AssertionError(err.decode())
@@ -42,8 +46,14 @@ class Callers:
 
     async def said(self) -> str:
         """All that the process wrote, when it has ended."""
+        self.part()
         out, err = await self.process.communicate()
         return (out + err).decode()
+
+    def part(self) -> None:
+        """Calls that stay do so no longer."""
+        if self.stay and self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -111,13 +121,14 @@ class DeployedFleet:
         self,
         *,
         calls: int = 1,
-        keep_alive_s: float = 0,
+        stay: bool = False,
         url: str | None = None,
         model: str = "parrot",
         wav: Path | None = None,
     ) -> Callers:
+        """A question and its answer; calls that stay ask again and again until their reports are wanted."""
         command = [str(ANTIPHON), "call", url or self.url, "-o", "json", "--calls", str(calls)]
-        command += ["--keep-alive", str(keep_alive_s), "--timeout", "15", "--model", model]
+        command += ["--keep-alive", str(LONGEST_CALL_S if stay else 0), "--timeout", "15", "--model", model]
         if wav is not None:
             command += ["--wav", str(wav)]
         process = await asyncio.create_subprocess_exec(
@@ -126,7 +137,7 @@ class DeployedFleet:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        self.callers.append(Callers(process))
+        self.callers.append(Callers(process, stay))
         return self.callers[-1]
 
     async def hang_up(self) -> None:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.kubelet
 
 
 async def test_a_call_goes_through_the_udp_service_and_back(fleet: DeployedFleet) -> None:
-    (report,) = await (await fleet.call()).reports(60)
+    (report,) = await (await fleet.call()).reports()
     assert report["outcome"] == "ok", report
     assert report["candidate"] == fleet.vip
     assert report["turns"]

@@ -26,20 +26,21 @@ async def test_a_transceiver_deleted_by_force_leaves_the_tables_and_is_replaced(
         return sum(state == "Active" for state in states.values()) == 2
 
     await until(replaced, "another pod takes its place", 60)
-    reports = await (await fleet.call(calls=4)).reports(60)
+    reports = await (await fleet.call(calls=4)).reports()
     assert {report["outcome"] for report in reports} == {"ok"}, "no new call is sent to the lost pod"
 
 
 async def test_calls_and_new_calls_do_without_the_operator(fleet: DeployedFleet) -> None:
     operator = ("-n", OPERATOR_NAMESPACE, "deployment/antiphon-operator")
     replicas = fleet.cluster.kubectl("get", *operator, "-o", "jsonpath={.spec.replicas}")
-    callers = await fleet.call(calls=2, keep_alive_s=AWAY_S)
+    callers = await fleet.call(calls=2, stay=True)
     await fleet.until_live(2)
     fleet.cluster.kubectl("scale", *operator, "--replicas=0")
     try:
         await asyncio.sleep(AWAY_S / 2)
-        (new,) = await (await fleet.call()).reports(60)
-        reports = await callers.reports(150)
+        (new,) = await (await fleet.call()).reports()
+        await asyncio.sleep(AWAY_S / 2)
+        reports = await callers.reports()
     finally:
         fleet.cluster.kubectl("scale", *operator, f"--replicas={replicas}")
         fleet.cluster.kubectl("rollout", "status", *operator, "--timeout=60s", timeout_s=70)
@@ -51,15 +52,15 @@ async def test_calls_and_new_calls_do_without_the_operator(fleet: DeployedFleet)
 async def test_keys_rotate_twice_during_a_call(fleet: DeployedFleet) -> None:
     """Before the API server is away: afterwards a kubelet may take more than a minute to see a changed Secret."""
     fleet.patch("voicerelay", "edge", {"spec": {"keys": {"publishLeadSeconds": 15}}})
-    callers = await fleet.call(calls=2, keep_alive_s=75)
+    callers = await fleet.call(calls=2, stay=True)
     await fleet.until_live(2)
     first = key_ids(fleet)
     for turn in range(2):
         await rotated(fleet, str(turn))
-        (new,) = await (await fleet.call()).reports(60)
+        (new,) = await (await fleet.call()).reports()
         assert new["outcome"] == "ok", new
     assert len(key_ids(fleet) - first) == 2
-    reports = await callers.reports(150)
+    reports = await callers.reports()
     assert {report["outcome"] for report in reports} == {"ok"}, reports
     assert lost(reports) == 0
 
@@ -92,13 +93,14 @@ def minting(fleet: DeployedFleet) -> str:
 
 async def test_calls_and_new_calls_do_without_the_api_server(fleet: DeployedFleet) -> None:
     url = fleet.url
-    callers = await fleet.call(calls=2, keep_alive_s=AWAY_S)
+    callers = await fleet.call(calls=2, stay=True)
     await fleet.until_live(2)
     fleet.real.control_plane.stop_api_server()
     try:
         await asyncio.sleep(AWAY_S / 2)
-        (new,) = await (await fleet.call(url=url)).reports(60)
-        reports = await callers.reports(150)
+        (new,) = await (await fleet.call(url=url)).reports()
+        await asyncio.sleep(AWAY_S / 2)
+        reports = await callers.reports()
     finally:
         fleet.real.control_plane.start_api_server()
     assert new["outcome"] == "ok", new

@@ -29,7 +29,7 @@ async def fresh(release: RealCluster) -> AsyncIterator[DeployedFleet]:
 
 
 async def test_kubectl_prints_what_the_page_shows(fresh: DeployedFleet, tmp_path: Path) -> None:
-    await fresh.call(keep_alive_s=180)
+    await fresh.call(stay=True)
     await until(lambda: seen_calls(fresh) == 1, "the call is in both statuses", 90)
 
     shown = PAGE.read_text()

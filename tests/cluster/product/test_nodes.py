@@ -11,7 +11,7 @@ pytestmark = pytest.mark.kubelet
 
 
 async def test_a_node_is_drained_of_its_pods_when_their_calls_have_ended(fleet: DeployedFleet) -> None:
-    callers = await fleet.call(calls=4, keep_alive_s=40)
+    callers = await fleet.call(calls=4, stay=True)
     await fleet.until_live(4)
     busy = {pod for pod, calls in fleet.live().items() if calls}
     node = next(pod["spec"]["nodeName"] for pod in fleet.pods("transceiver") if pod["metadata"]["name"] in busy)
@@ -24,7 +24,8 @@ async def test_a_node_is_drained_of_its_pods_when_their_calls_have_ended(fleet: 
     )  # fmt: skip
     try:
         await until(lambda: all(fleet.blocks().get(pod) in ("Draining", "Lost") for pod in there), "its pods drain", 60)
-        reports = await callers.reports(120)
+        assert not has_ended(drain), "it waits for the calls"
+        reports = await callers.reports()
         said, _ = await asyncio.wait_for(drain.communicate(), 180)
         assert drain.returncode == 0, said.decode()
         assert {report["outcome"] for report in reports} == {"ok"}, reports
@@ -32,7 +33,11 @@ async def test_a_node_is_drained_of_its_pods_when_their_calls_have_ended(fleet: 
         assert all(pod["spec"]["nodeName"] != node for pod in fleet.pods("transceiver"))
         await until(lambda: list(fleet.blocks().values()).count("Active") == 2, "there are two pods elsewhere", 60)
     finally:
-        if drain.returncode is None:
+        if not has_ended(drain):
             drain.kill()
         fleet.cluster.kubectl("uncordon", node)
     fleet.ready()
+
+
+def has_ended(process: asyncio.subprocess.Process) -> bool:
+    return process.returncode is not None

@@ -30,14 +30,23 @@ def update(fleet: DeployedFleet) -> None:
 
 
 def settled(fleet: DeployedFleet) -> bool:
-    deployment = fleet.one("deployment", "edge-relay")
-    status, wanted = deployment["status"], deployment["spec"]["replicas"]
+    """The relays are those that are wanted, and none of those before is left."""
+    wanted, deployment = fleet.one("voicerelay", "edge")["spec"], fleet.one("deployment", "edge-relay")
+    status, replicas = deployment["status"], wanted["workload"]["replicas"]
+    pods = [pod["metadata"] for pod in fleet.get("pods", "-l", "app.kubernetes.io/component=relay")]
     return bool(
-        wanted == fleet.one("voicerelay", "edge")["spec"]["workload"]["replicas"]
+        deployment["spec"]["replicas"] == replicas
         and status.get("observedGeneration") == deployment["metadata"]["generation"]
-        and status.get("replicas") == status.get("availableReplicas") == status.get("updatedReplicas") == wanted
-        and len(fleet.get("pods", "-l", "app.kubernetes.io/component=relay")) == wanted
+        and status.get("replicas") == status.get("availableReplicas") == status.get("updatedReplicas") == replicas
+        and [pod["labels"].get("release") for pod in pods] == [release(wanted)] * replicas
+        and not any("deletionTimestamp" in pod for pod in pods)
     )
+
+
+def release(spec: dict[str, Any]) -> str | None:
+    """The label that `update` gives them."""
+    label: str | None = spec["template"].get("metadata", {}).get("labels", {}).get("release")
+    return label
 
 
 @pytest.mark.parametrize(
@@ -46,11 +55,11 @@ def settled(fleet: DeployedFleet) -> bool:
 async def test_relays_change_in_order_and_nothing_is_lost(
     fleet: DeployedFleet, change: Callable[[DeployedFleet], None]
 ) -> None:
-    callers = await fleet.call(calls=6, keep_alive_s=35, model="echo")
+    callers = await fleet.call(calls=6, stay=True, model="echo")
     await fleet.until_live(6, "mirrors")
     change(fleet)
-    reports = await callers.reports(120)
     await until(lambda: settled(fleet), "the relays are as wanted", 60)
+    reports = await callers.reports()
     print(f"\n{change.__name__}: {gaps(reports)}")
     assert {report["outcome"] for report in reports} == {"ok"}, reports
     assert lost(reports) == 0
@@ -58,7 +67,7 @@ async def test_relays_change_in_order_and_nothing_is_lost(
 
 
 async def test_a_killed_relay_costs_a_gap_and_no_call(fleet: DeployedFleet, tmp_path: Path) -> None:
-    callers = await fleet.call(calls=6, keep_alive_s=30, model="echo", wav=long_question(tmp_path))
+    callers = await fleet.call(calls=6, stay=True, model="echo", wav=long_question(tmp_path))
     await fleet.until_live(6, "mirrors")
     flows = flows_by_relay(fleet)
     pod = max(flows, key=lambda name: flows[name])
@@ -70,7 +79,7 @@ async def test_a_killed_relay_costs_a_gap_and_no_call(fleet: DeployedFleet, tmp_
         return bool(states[0]["restartCount"] == 1 and states[0]["ready"])
 
     await until(restarted, "the relay is back", 60)
-    reports = await callers.reports(120)
+    reports = await callers.reports()
     print(f"\nkilled: {gaps(reports)}, flows by relay {flows}")
     assert {report["outcome"] for report in reports} == {"ok"}, reports
 

@@ -25,13 +25,13 @@ async def available(fleet: DeployedFleet, replicas: int) -> None:
 async def test_one_to_three_to_one_cuts_no_call_and_the_emptiest_goes_first(fleet: DeployedFleet) -> None:
     scale(fleet, 1)
     await available(fleet, 1)
-    callers = await fleet.call(calls=3, keep_alive_s=60)
+    callers = await fleet.call(calls=3, stay=True)
     await fleet.until_live(3)
     (busiest,) = (pod for pod, calls in fleet.live().items() if calls)
 
     scale(fleet, 3)
     await available(fleet, 3)
-    one_more = await fleet.call(keep_alive_s=45)
+    one_more = await fleet.call(stay=True)
     await fleet.until_live(4)
     empty = {pod for pod, calls in fleet.live().items() if calls == 0}
     assert empty, "a new call goes to one of the new pods, and the other one stays empty"
@@ -46,7 +46,7 @@ async def test_one_to_three_to_one_cuts_no_call_and_the_emptiest_goes_first(flee
     await until(lambda: len(fleet.pods("transceiver")) == 1, "another pod is going", 30)
     assert [pod["metadata"]["name"] for pod in fleet.pods("transceiver")] == [busiest], "the emptier one goes"
 
-    reports = [*await callers.reports(120), *await one_more.reports(120)]
+    reports = [*await callers.reports(), *await one_more.reports()]
     assert {report["outcome"] for report in reports} == {"ok"}, reports
     assert lost(reports) == 0
     await available(fleet, 1)
@@ -63,9 +63,9 @@ async def test_free_capacity_adds_pods_and_refuses_a_second_scaler(fleet: Deploy
         with pytest.raises(KubectlError, match=r"scaling\.mode"):
             scale(fleet, 3)
         await available(fleet, 1)
-        callers = await fleet.call(calls=4, keep_alive_s=30)
+        callers = await fleet.call(calls=4, stay=True)
         await available(fleet, 2)
-        reports = await callers.reports(90)
+        reports = await callers.reports()
         assert {report["outcome"] for report in reports} == {"ok"}
         await available(fleet, 1)
     finally:
@@ -76,7 +76,7 @@ async def test_free_capacity_adds_pods_and_refuses_a_second_scaler(fleet: Deploy
 
 async def test_a_new_revision_replaces_the_pods_and_cuts_no_call(fleet: DeployedFleet) -> None:
     before = {pod["metadata"]["name"] for pod in fleet.pods("transceiver")}
-    callers = await fleet.call(calls=4, keep_alive_s=45)
+    callers = await fleet.call(calls=4, stay=True)
     await fleet.until_live(4)
     # Another image would do the same: the pod that the pool makes is another one.
     fleet.patch("transceiverpool", "agents", {"spec": {"template": {"metadata": {"labels": {"release": "next"}}}}})
@@ -86,8 +86,8 @@ async def test_a_new_revision_replaces_the_pods_and_cuts_no_call(fleet: Deployed
         return len(now) == 2 and not now & before
 
     await until(replaced, "every pod is of the new revision", 120)
-    reports = await callers.reports(120)
+    reports = await callers.reports()
     assert {report["outcome"] for report in reports} == {"ok"}, reports
     assert lost(reports) == 0
-    (after,) = await (await fleet.call()).reports(60)
+    (after,) = await (await fleet.call()).reports()
     assert after["outcome"] == "ok"

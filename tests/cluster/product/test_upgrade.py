@@ -35,7 +35,7 @@ async def test_calls_outlive_an_upgrade(fleet: DeployedFleet, tmp_path: Path) ->
         await upgrade(fleet, previous)
         await settled(fleet, previous)
         operators, pods = operator_pods(fleet), fleet_pods(fleet)
-        callers = await fleet.call(calls=4, keep_alive_s=120)
+        callers = await fleet.call(calls=4, stay=True)
         await fleet.until_live(4)
 
         await upgrade(fleet, NEXT)
@@ -44,8 +44,8 @@ async def test_calls_outlive_an_upgrade(fleet: DeployedFleet, tmp_path: Path) ->
         await settled(fleet, NEXT)
         if previous == THIS:
             assert fleet_pods(fleet) == pods, "a new operator leaves pods as they are that it would make the same"
-        (during,) = await (await fleet.call()).reports(60)
-        reports = await callers.reports(180)
+        (during,) = await (await fleet.call()).reports()
+        reports = await callers.reports()
         assert {report["outcome"] for report in [during, *reports]} == {"ok"}, reports
         assert lost(reports) == 0
     finally:
