@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from browser import RECORD, Caller, Stats, caller
+from browser import RECORD, Stats, caller
+from own_voice import assert_own_voice, hears_itself
 from product import Product, running
-from voices import NAMES, RATE, likeness, voice
+from voices import NAMES, voice
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -26,22 +27,6 @@ RESTART = """async location => {
 }"""
 
 
-async def hears_itself(person: Caller, name: str, timeout_s: float = 40) -> dict[str, float]:
-    """Waits until the agent's answer to this voice is in the recording; how like each voice the recording is."""
-    deadline = asyncio.get_running_loop().time() + timeout_s
-    while True:
-        heard = await person.heard()
-        score = likeness(voice(name).samples(), heard) if len(heard) > RATE else 0.0
-        if score > 0.6 or asyncio.get_running_loop().time() > deadline:
-            return {other: likeness(voice(other).samples(), heard) for other in NAMES}
-        await asyncio.sleep(0.5)
-
-
-def assert_own_voice(scores: dict[str, float], name: str) -> None:
-    assert scores[name] > 0.6, scores
-    assert all(score < scores[name] - 0.2 for other, score in scores.items() if other != name), scores
-
-
 async def test_a_person_talks_and_the_agent_answers(tmp_path: Path) -> None:
     async with running(tmp_path) as product, caller(product.url, voice("river").path) as person:
         await person.talk()
@@ -53,7 +38,7 @@ async def test_a_person_talks_and_the_agent_answers(tmp_path: Path) -> None:
         assert stats.inbound["packetsReceived"] > 50
         assert stats.inbound["totalAudioEnergy"] > 0
         addresses = {(row["address"], row["port"]) for row in stats.of("remote-candidate")}
-        assert addresses == {(vip_of(product), product.port)}
+        assert addresses == {(product.vip, product.port)}
         assert await product.metric("relay", "antiphon_relay_forwarded_packets_total") > 200
 
 
@@ -143,9 +128,3 @@ def ufrags_in_use(stats: Stats) -> tuple[str, str]:
     pair = rows[transport["selectedCandidatePairId"]]
     local, remote = rows[pair["localCandidateId"]], rows[pair["remoteCandidateId"]]
     return str(local["usernameFragment"]), str(remote["usernameFragment"])
-
-
-def vip_of(product: Product) -> str:
-    """The address that every answer names, as the product's first lines say it."""
-    relay = next(line for line in product.lines if "relay" in line and "udp" in line)
-    return relay.split("udp", 1)[1].split()[0].rsplit(":", 1)[0]

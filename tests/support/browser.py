@@ -1,4 +1,4 @@
-"""A real Chromium that speaks a WAV file, opens the page, and writes down what it hears."""
+"""A real browser that speaks a WAV file, opens the page, and writes down what it hears: Chromium here."""
 
 import asyncio
 import base64
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from playwright.async_api import Page, async_playwright
@@ -69,20 +69,31 @@ class Stats:
         return next((row for row in self.of("outbound-rtp") if row["kind"] == "audio"), {})
 
 
-@dataclass
-class Caller:
-    """A page in a browser with its microphone."""
+class AnyPage(Protocol):
+    """A page in whatever browser; the methods are Playwright's."""
 
-    page: Page
+    async def evaluate(self, expression: str, arg: Any = None) -> Any: ...
+
+    async def click(self, selector: str) -> None: ...
+
+
+PageT = TypeVar("PageT", bound=AnyPage)
+
+
+@dataclass
+class Person(Generic[PageT]):
+    """At a page in a browser, with a microphone."""
+
+    page: PageT
 
     async def talk(self) -> None:
-        await self.page.get_by_role("button", name="Talk").click()
+        await self.page.click("#talk")
 
     async def state(self) -> str:
         return str(await self.page.evaluate("() => window.antiphon.state"))
 
     async def sentence(self) -> str:
-        return await self.page.get_by_role("status").inner_text()
+        return str(await self.page.evaluate("() => document.getElementById('status').innerText"))
 
     async def stats(self) -> Stats:
         result = await self.page.evaluate(STATS)
@@ -112,6 +123,9 @@ class Caller:
         return resample(samples, 16000, RATE) if len(samples) else samples
 
 
+Caller = Person[Page]
+
+
 @asynccontextmanager
 async def caller(
     url: str, microphone: Path, flags: tuple[str, ...] = (), program: Path = CHROMIUM
@@ -127,7 +141,7 @@ async def caller(
         try:
             page = await browser.new_page()
             await page.goto(url)
-            yield Caller(page)
+            yield Person(page)
         finally:
             await browser.close()
 

@@ -47,6 +47,12 @@ class Product:
             for pid in reversed(pids):
                 os.kill(pid, signal.SIGCONT)
 
+    @property
+    def vip(self) -> str:
+        """The address that every answer names, as the first lines say it."""
+        relay = next(line for line in self.lines if "relay" in line and "udp" in line)
+        return relay.split("udp", 1)[1].split()[0].rsplit(":", 1)[0]
+
     def url_of(self, child: str) -> str:
         run = json.loads((self.state / "run.json").read_text())
         return next(str(entry["url"]) for entry in run["children"] if entry["name"].split()[-1] == child)
