@@ -102,14 +102,17 @@ def previous_version(real: RealCluster, folder: Path) -> Version:
 
 
 def built_images(tree: Path, tag: str, folder: Path) -> Iterator[Path]:
-    """Archives, built by the tag's own script, in the same way and with the same caches as this version's."""
+    """Archives, built by the tag's own script, in the same way as this version's; with caches of its own."""
     home = image_store().parent
+    # Cargo would take this version's crates for the tag's: they are younger.
+    caches = home / f"tmp-{tag}"
+    caches.mkdir(exist_ok=True)
     base = "localhost/antiphon-base:bookworm"
     environment = {
         **os.environ,
         "CONTAINERS_STORAGE_CONF": str(home / "storage.conf"),
         "BUILDAH_ISOLATION": "chroot",
-        "TMPDIR": str(home / "tmp"),
+        "TMPDIR": str(caches),
         "BUILDER": "buildah",
         "BASE": base,
         "TOOLCHAIN": base,
