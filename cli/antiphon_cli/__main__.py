@@ -108,7 +108,7 @@ def call(**given: Any) -> None:
     Prints the set-up by stage, the time from the end of the question to the answer's first audible packet, loss and
     jitter (RFC 3550). The client shares no code with the server's media path.
 
-    Exit codes: 0 ok, or the stage that failed: 10 HTTP, 11 ICE, 12 DTLS, 13 no audio.
+    Exit codes: 0 ok, or the stage that failed: 10 HTTP, 11 ICE, 12 DTLS, 13 no audio; 1 where Ctrl-C ended it.
     """
     from antiphon_cli.call import CallRequest
     from antiphon_cli.call import call as place

@@ -49,7 +49,7 @@ def call(request: CallRequest) -> int:
     if not request.as_json:
         question = plans[0].question
         print(f"calling {calls_url(request.url)}, saying {question.duration_s:.1f} s", file=sys.stderr, flush=True)
-    reports = asyncio.run(_place(plans, as_json=request.as_json))
+    reports = asyncio.run(_place_until_interrupted(plans, as_json=request.as_json))
     failed = [report.outcome for report in reports if report.outcome is not Outcome.OK]
     return failed[0].value if failed else 0
 
@@ -88,35 +88,40 @@ def _record(request: CallRequest, number: int) -> Path | None:
     return path if path is None or request.calls == 1 else path.with_stem(f"{path.stem}-{number}")
 
 
-async def _place(plans: list[CallPlan], *, as_json: bool) -> list[CallReport]:
-    """All at once; those that are kept alive, until SIGINT."""
+async def _place_until_interrupted(plans: list[CallPlan], *, as_json: bool) -> list[CallReport]:
+    """Those that are kept alive end with their next answers at the first SIGINT."""
     if all(plan.keep_alive_s == 0 for plan in plans):
-        return await _tell(plans, as_json=as_json)
+        return await _place(plans, as_json=as_json)
     with _interrupted() as interrupted:
-        return await _tell([replace(plan, enough=interrupted.is_set) for plan in plans], as_json=as_json)
+        return await _place([replace(plan, enough=interrupted.is_set) for plan in plans], as_json=as_json)
 
 
 @contextmanager
 def _interrupted() -> Iterator[asyncio.Event]:
-    """Set by the first SIGINT. The next one interrupts what runs, as usual."""
+    """Set by the first SIGINT; the next one has its usual effect."""
     loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
+    usual = signal.getsignal(signal.SIGINT)
+
+    def restore() -> None:
+        # The loop itself would leave Python's default, which interrupts whichever call happens to run.
+        if loop.remove_signal_handler(signal.SIGINT):
+            signal.signal(signal.SIGINT, usual)
 
     def interrupt() -> None:
-        loop.remove_signal_handler(signal.SIGINT)
+        restore()
         interrupted.set()
-        print(
-            "antiphon: each call ends with its next answer; Ctrl-C again hangs up at once", file=sys.stderr, flush=True
-        )
+        told = "antiphon: each call ends with its next answer; Ctrl-C again hangs up at once, without a report"
+        print(told, file=sys.stderr, flush=True)
 
     loop.add_signal_handler(signal.SIGINT, interrupt)
     try:
         yield interrupted
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        restore()
 
 
-async def _tell(plans: list[CallPlan], *, as_json: bool) -> list[CallReport]:
-    """People are told each stage of one call, or each of several calls, as it comes."""
+async def _place(plans: list[CallPlan], *, as_json: bool) -> list[CallReport]:
+    """All at once. People are told each stage of one call, or each of several calls, as it comes."""
     if as_json:
         reports = await place_calls(plans)
         documents = [report.document() for report in reports]

@@ -116,7 +116,9 @@ class _Call:
         return accepted
 
     async def _talk(self, http: Exchange, accepted: Accepted) -> None:
-        patience = Patience(self._plan.timeout_s, self._plan.keep_alive_s, self._plan.enough)
+        patience = Patience(
+            answer_s=self._plan.timeout_s, keep_alive_s=self._plan.keep_alive_s, enough=self._plan.enough
+        )
         conversation = Conversation(self._plan.question, patience, self._stream, Recording(self._longest_recording_s))
         try:
             async with self._connected(accepted, conversation) as media:
