@@ -23,6 +23,7 @@ OPERATOR_NAMESPACE = "antiphon-system"
 ASKED_FOR_METRICS = 3
 """Times, of a pod that is to stay: it may not serve yet, or be slow."""
 LONGEST_CALL_S = 900
+"""Of calls that stay; pods that drain wait for them."""
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}
 ANTIPHON = ROOT / ".venv" / "bin" / "antiphon"
@@ -35,10 +36,10 @@ class Callers:
     process: asyncio.subprocess.Process
     stay: bool
 
-    async def reports(self, within_s: float = 60) -> list[dict[str, Any]]:
+    async def reports(self) -> list[dict[str, Any]]:
         """What became of each call, as `antiphon call -o json` says it; those that stay end with their next answers."""
         self.part()
-        out, err = await asyncio.wait_for(self.process.communicate(), within_s)
+        out, err = await asyncio.wait_for(self.process.communicate(), 60)
         if not out:
             raise AssertionError(err.decode())
         said = json.loads(out)
@@ -126,7 +127,7 @@ class DeployedFleet:
         model: str = "parrot",
         wav: Path | None = None,
     ) -> Callers:
-        """A question and its answer; calls that stay ask again and again until their reports are wanted."""
+        """A question and its answer; calls that stay go on asking, until their reports are wanted after they live."""
         command = [str(ANTIPHON), "call", url or self.url, "-o", "json", "--calls", str(calls)]
         command += ["--keep-alive", str(LONGEST_CALL_S if stay else 0), "--timeout", "15", "--model", model]
         if wav is not None:
@@ -295,7 +296,7 @@ TEST_SPECS: dict[str, dict[str, Any]] = {
     "TransceiverPool": {
         "replicas": 2,
         "sessionsPerPod": 10,
-        "drain": {"deadlineSeconds": 120},
+        "drain": {"deadlineSeconds": LONGEST_CALL_S},
         "template": {"spec": {"containers": [{"name": "transceiver", "resources": {"requests": {"cpu": "20m"}}}]}},
     },
 }
@@ -310,7 +311,7 @@ MIRRORS: dict[str, Any] = {
         "relayRef": {"name": "edge"},
         "models": ["echo"],
         "backend": {"type": "Echo"},
-        "drain": {"deadlineSeconds": 120},
+        "drain": {"deadlineSeconds": LONGEST_CALL_S},
         "template": TEST_SPECS["TransceiverPool"]["template"],
     },
 }

@@ -24,6 +24,7 @@ async def test_a_node_is_drained_of_its_pods_when_their_calls_have_ended(fleet: 
     )  # fmt: skip
     try:
         await until(lambda: all(fleet.blocks().get(pod) in ("Draining", "Lost") for pod in there), "its pods drain", 60)
+        await until(lambda: not relays_on(fleet, node), "its relays have gone", 60)
         assert not has_ended(drain), "it waits for the calls"
         reports = await callers.reports()
         said, _ = await asyncio.wait_for(drain.communicate(), 180)
@@ -37,6 +38,11 @@ async def test_a_node_is_drained_of_its_pods_when_their_calls_have_ended(fleet: 
             drain.kill()
         fleet.cluster.kubectl("uncordon", node)
     fleet.ready()
+
+
+def relays_on(fleet: DeployedFleet, node: str) -> int:
+    pods = fleet.get("pods", "-l", "app.kubernetes.io/component=relay")
+    return sum(pod["spec"].get("nodeName") == node for pod in pods)
 
 
 def has_ended(process: asyncio.subprocess.Process) -> bool:

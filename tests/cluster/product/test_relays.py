@@ -58,7 +58,7 @@ async def test_relays_change_in_order_and_nothing_is_lost(
     callers = await fleet.call(calls=6, stay=True, model="echo")
     await fleet.until_live(6, "mirrors")
     change(fleet)
-    await until(lambda: settled(fleet), "the relays are as wanted", 60)
+    await until(lambda: settled(fleet), "the relays are as wanted", 120)
     reports = await callers.reports()
     print(f"\n{change.__name__}: {gaps(reports)}")
     assert {report["outcome"] for report in reports} == {"ok"}, reports
