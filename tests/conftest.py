@@ -17,7 +17,7 @@ NEEDS = {
     "redis": ("redis-server", "redis-server is not installed"),
     "browser": ("chromium", "chromium is not installed"),
     "firefox": ("firefox-esr", "firefox-esr is not installed"),
-    "gstreamer": ("gst-launch-1.0", "GStreamer is not installed"),
+    "gstreamer": ("gst-inspect-1.0", "GStreamer is not installed"),
     "node": ("node", "nodejs is not installed"),
     "namespaces": ("ip", "iproute2 is not installed"),
     "prometheus": ("promtool", "prometheus is not installed"),

@@ -37,13 +37,15 @@ async def test_a_person_talks_and_the_agent_answers(tmp_path: Path) -> None:
     state, folder = tmp_path / "state", tmp_path / "firefox"
     folder.mkdir()
     async with running(state) as product, firefox_caller(product.url, folder) as person:
+        if product.vip.startswith("127."):
+            pytest.skip("this machine has no default route, and Firefox takes no loopback")
         await person.talk()
         await person.until(lambda stats: stats.connection == "connected", 30)
         await person.page.evaluate(RECORD)
         await person.until(lambda stats: stats.outbound.get("packetsSent", 0) > 100, 30)
-        # The tone never pauses, and an agent lets everybody finish.
+        # This ends the turn, before the agent takes a steady tone for noise.
         await person.page.click("#mute")
-        stats = await person.until(lambda stats: stats.inbound.get("packetsReceived", 0) > 75, 30)
+        stats = await person.until(lambda stats: stats.inbound.get("packetsReceived", 0) > 50, 30)
         assert share_of(await recorded(person), PARROT_SPEED * TONE_HZ) > 0.8
 
         addresses = {(row["address"], row["port"]) for row in stats.of("remote-candidate")}

@@ -5,6 +5,7 @@ import json
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,13 @@ SILENCE_S = 60
 async def test_a_program_asks_and_the_agent_answers(tmp_path: Path) -> None:
     answer = tmp_path / "answer.raw"
     async with running(tmp_path / "state") as product:
-        async with asking(product.url, question(tmp_path), answer) as said:
+        async with asking(product.url, question(tmp_path), answer) as asked:
             async with asyncio.timeout(60):
                 while likeness(voice("river").samples(), heard(answer)) < 0.6:
+                    assert not asked.has_ended, asked.said
                     await asyncio.sleep(0.5)
-            assert {"connection": "connected"} in said
-            assert {"event": "session.created"} in said, "the data channel is open"
+            assert {"connection": "connected"} in asked.said
+            assert {"event": "session.created"} in asked.said, "the data channel is open"
         assert await product.metric("relay", "antiphon_relay_forwarded_packets_total") > 200
 
 
@@ -48,24 +50,35 @@ def heard(answer: Path) -> Samples:
     return samples if len(samples) > RATE else np.zeros(RATE)
 
 
+@dataclass
+class Asked:
+    """A call of the program's, and what it says of it."""
+
+    process: asyncio.subprocess.Process
+    said: list[object] = field(default_factory=list)
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process.returncode is not None
+
+    async def listen(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            self.said.append(json.loads(line))
+
+
 @asynccontextmanager
-async def asking(url: str, question: Path, answer: Path) -> AsyncIterator[list[object]]:
-    """A call; what its program says."""
+async def asking(url: str, question: Path, answer: Path) -> AsyncIterator[Asked]:
+    pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        SYSTEMS_PYTHON, str(CALL), url, str(question), str(answer), stdout=asyncio.subprocess.PIPE
+        SYSTEMS_PYTHON, str(CALL), url, str(question), str(answer), stdin=pipe, stdout=pipe
     )
-    said: list[object] = []
-
-    async def listen() -> None:
-        assert process.stdout is not None
-        async for line in process.stdout:
-            said.append(json.loads(line))
-
-    listening = asyncio.create_task(listen())
+    asked = Asked(process)
+    listening = asyncio.create_task(asked.listen())
     try:
-        yield said
+        yield asked
     finally:
-        if process.returncode is None:
+        if not asked.has_ended:
             process.terminate()
         await process.wait()
         await listening

@@ -1,4 +1,4 @@
-"""A real browser that speaks a WAV file, opens the page, and writes down what it hears: Chromium here."""
+"""Somebody at the page in a real browser; a Chromium that speaks a WAV file and writes down what it hears."""
 
 import asyncio
 import base64
@@ -101,6 +101,7 @@ class Person(Generic[PageT]):
 
     async def connected(self, timeout_s: float = 15) -> None:
         await self.until(lambda stats: stats.connection == "connected" and bool(stats.inbound), timeout_s)
+        # Web Audio: Firefox's stands still where there is no sound card.
         await self.page.evaluate(RECORD)
 
     async def until(self, holds: Callable[[Stats], bool], timeout_s: float) -> Stats:

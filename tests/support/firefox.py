@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ PREFERENCES: dict[str, bool | int] = {
     "toolkit.telemetry.enabled": False,
 }
 LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
-STARTED_WITHIN_S = 60.0
+STARTED_WITHIN_S = ANSWERED_WITHIN_S = 60.0
 
 
 class PageError(Exception):
@@ -71,13 +70,18 @@ class FirefoxPage:
         """One at a time; events are not subscribed to."""
         number = next(self._numbers)
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
-        while True:
-            answer = await self._socket.receive_json()
-            if answer.get("id") != number:
-                continue
-            if answer["type"] == "error":
-                raise PageError(f"{method}: {answer['error']}: {answer['message']}")
-            return dict(answer["result"])
+        async with asyncio.timeout(ANSWERED_WITHIN_S):
+            while (answer := await self._answer()).get("id") != number:
+                pass
+        if answer["type"] == "error":
+            raise PageError(f"{method}: {answer['error']}: {answer['message']}")
+        return dict(answer["result"])
+
+    async def _answer(self) -> dict[str, Any]:
+        message = await self._socket.receive()
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            raise PageError("Firefox has gone")
+        return dict(message.json())
 
 
 FirefoxCaller = Person[FirefoxPage]
@@ -101,13 +105,12 @@ async def _served(folder: Path) -> AsyncIterator[str]:
     profile.mkdir()
     settings = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
     (profile / "user.js").write_text("\n".join(settings))
-    program = shutil.which(FIREFOX)
-    assert program is not None
-    command = (program, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0")
+    command = (FIREFOX, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0")
     browser = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )
     assert browser.stderr is not None
+    draining = None
     try:
         address = await asyncio.wait_for(_address(browser.stderr), STARTED_WITHIN_S)
         # What it says afterwards is read, or it would stand still.
@@ -121,7 +124,8 @@ async def _served(folder: Path) -> AsyncIterator[str]:
         except TimeoutError:
             browser.kill()
             await browser.wait()
-    await draining
+        if draining is not None:
+            draining.cancel()
 
 
 async def _address(said: asyncio.StreamReader) -> str:

@@ -3,19 +3,21 @@
     webrtcbin_call.py URL QUESTION.wav ANSWER.raw
 
 The answer is written as it is heard: 16 bits, mono, 8 kHz. Printed are the connection's states and the types of the
-server's events, a JSON line each. It ends when it is told to.
+server's events, a JSON line each. It ends when its input does, or with the first thing that goes wrong.
 """
 
 import json
+import os
 import sys
+import traceback
 import urllib.request
 from typing import Any
 
-import gi  # type: ignore[import-not-found]
+import gi
 
 for library in ("Gst", "GstSdp", "GstWebRTC"):
     gi.require_version(library, "1.0")
-from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # type: ignore[import-not-found]  # noqa: E402
+from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402 -- after the versions
 
 ASK = (
     "webrtcbin name=call bundle-policy=max-bundle "
@@ -40,6 +42,9 @@ class Call:
         self._call.connect("on-negotiation-needed", self._offer)
         self._call.connect("pad-added", self._hear)
         self._call.connect("notify::connection-state", self._changed)
+        bus = self._pipeline.get_bus()
+        bus.add_signal_watch()
+        bus.connect("message::error", lambda _, message: fail(message.parse_error().gerror.message))
 
     def start(self) -> None:
         self._pipeline.set_state(Gst.State.READY)
@@ -51,7 +56,8 @@ class Call:
         call.emit("create-offer", None, Gst.Promise.new_with_change_func(self._offered))
 
     def _offered(self, promise: Any) -> None:
-        reply = promise.get_reply()  # whose the offer is
+        # It owns the offer, and must live as long.
+        reply = promise.get_reply()
         offer = reply.get_value("offer")
         self._call.emit("set-local-description", offer, Gst.Promise.new())
         request = urllib.request.Request(
@@ -76,7 +82,16 @@ class Call:
         tell(connection=call.get_property("connection-state").value_nick)
 
 
+def fail(*why: Any) -> None:
+    """The main loop would go on after an exception in one of its callbacks."""
+    print(*why, file=sys.stderr, flush=True)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    sys.excepthook = lambda *error: fail("".join(traceback.format_exception(*error)))
     Gst.init(None)
+    loop = GLib.MainLoop()
+    GLib.io_add_watch(sys.stdin.fileno(), GLib.PRIORITY_DEFAULT, GLib.IOCondition.HUP, lambda *_: loop.quit())
     Call(*sys.argv[1:4]).start()
-    GLib.MainLoop().run()
+    loop.run()
