@@ -41,7 +41,7 @@ WATCH = """() => {
   }, 10);
   setInterval(() => {
     if (window.saying) window.channel.send(JSON.stringify({type: 'test.event', number: window.sent++}));
-  }, 20);
+  }, 40); // half of the events that a client may send
 }"""
 MUCH = """count => {
   for (let i = 0; i < count; i++) {
