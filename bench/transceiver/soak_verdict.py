@@ -37,15 +37,19 @@ class Series:
     most: float
     """Growth that is none, …"""
     most_share: float
-    """… or so much of what was there at the beginning, whichever is more."""
+    """… or so much of what was there at the beginning, …"""
     at_s: tuple[float, ...]
     values: tuple[float, ...]
+    most_per_s: float = 0.0
+    """… or so much a second, of what is counted from the beginning and never becomes less; whichever is most."""
 
     def finding(self, settled_s: float) -> "Finding | None":
         """What came after so many seconds counts; None: too little did."""
         later = [(at, value) for at, value in zip(self.at_s, self.values, strict=True) if at >= settled_s]
         line = trend([at for at, _ in later], [value for _, value in later])
-        return None if line is None else Finding(self, line, max(self.most, self.most_share * abs(line.begin)))
+        if line is None:
+            return None
+        return Finding(self, line, max(self.most, self.most_share * abs(line.begin), self.most_per_s * line.seconds))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import secrets
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +78,13 @@ def test_growth_may_be_a_share_of_what_was_there() -> None:
     findings = findings_of([series([1000.0 + value for value in range(41)], most_share=0.05)], settled_s=0)
 
     assert not complaints(findings, ALL)
+
+
+@pytest.mark.parametrize(("a_second", "told"), [(0.9, 0), (1.1, 1)])
+def test_what_is_counted_may_become_so_much_more_a_second(a_second: float, told: int) -> None:
+    counted = replace(series([a_second * value for value in range(91)], Kind.TIME), most_per_s=1.0)
+
+    assert len(complaints(findings_of([counted], settled_s=30), ALL)) == told
 
 
 @pytest.mark.parametrize(("kind", "told"), [(Kind.GROWTH, 0), (Kind.DRIFT, 1), (Kind.TIME, 0), (Kind.REPORT, 0)])

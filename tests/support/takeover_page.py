@@ -64,7 +64,7 @@ class WatchedCaller:
         await self.person.page.evaluate("() => { window.arrivals = []; }")
 
     async def say_numbers(self, saying: bool) -> int:
-        """An event every 20 ms, each with the next number; how many so far."""
+        """An event every 40 ms, each with the next number; how many so far."""
         return int(await self.person.page.evaluate("saying => { window.saying = saying; return window.sent; }", saying))
 
     async def say_much(self, count: int) -> None:

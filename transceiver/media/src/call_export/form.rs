@@ -21,7 +21,8 @@ pub const LONGEST_FORM: usize = 2 * 1024 * 1024;
 
 const _: () = {
     let bounds = crate::sctp::Config::DEFAULT;
-    assert!(bounds.largest_backlog + bounds.receive_window + bounds.largest_message <= LONGEST_FORM - 256 * 1024);
+    let received = crate::sctp::Config::most_received(bounds.receive_window) + bounds.largest_message;
+    assert!(bounds.largest_backlog + received <= LONGEST_FORM - 256 * 1024);
 };
 
 /// A call with nothing on its way fits.

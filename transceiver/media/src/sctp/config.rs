@@ -16,8 +16,8 @@ pub struct Config {
     pub remote_port: u16,
     /// Bytes of a message that is taken: `a=max-message-size`. What is longer is acknowledged and forgotten.
     pub largest_message: usize,
-    /// Bytes held behind a gap or waiting to be taken, with [`super::OVERHEAD`] for each; at most one message in the
-    /// making comes on top. The peer is told of less, so that it sends no more than fits.
+    /// Bytes held behind a gap or waiting to be taken, with [`super::OVERHEAD`] for each, before the peer is told to stop.
+    /// What is under way then has a third more; at most one message in the making comes on top.
     pub receive_window: usize,
     /// Bytes queued for a slow peer, with [`super::OVERHEAD`] for each fragment.
     pub largest_backlog: usize,
@@ -41,8 +41,14 @@ impl Config {
         streams: u16::MAX,
     };
 
+    /// Bytes that are held and wait, if the peer goes on beyond such a window.
+    pub const fn most_received(receive_window: usize) -> usize {
+        receive_window.saturating_add(receive_window / 3)
+    }
+
     pub(super) fn inbound_bounds(&self) -> Bounds {
-        Bounds { window: self.receive_window, largest_message: self.largest_message }
+        let Self { receive_window: window, largest_message, .. } = *self;
+        Bounds { window, most: Self::most_received(window), largest_message }
     }
 
     pub(super) fn longest_packet(&self) -> usize {
@@ -60,6 +66,8 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bounds {
     pub window: usize,
+    /// [`Config::most_received`].
+    pub most: usize,
     pub largest_message: usize,
 }
 

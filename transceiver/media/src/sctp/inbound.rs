@@ -21,6 +21,8 @@ pub const OVERHEAD: usize = 128;
 /// Blocks and duplicates of one SACK: those that help the sender are the first.
 const MOST_GAPS: usize = 64;
 const MOST_DUPLICATES: usize = 16;
+/// Bytes of a full packet: what WebRTC puts into one over UDP is a little less.
+const LEAST_ROOM: usize = 1200;
 
 /// What is ahead of the cumulative TSN.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +131,7 @@ impl Inbound {
         let fits = place > self.cumulative + 1
             && !self.is_too_far(place)
             && !self.held.contains_key(&place)
-            && self.held_charge + held.charge() <= self.bounds.window;
+            && self.held_charge + held.charge() <= self.bounds.most;
         if fits {
             self.hold(place, held);
         }
@@ -196,7 +198,7 @@ impl Inbound {
         }
         if arrived == self.cumulative + 1 {
             // It may overdraw the window, since it can free it again; not so if nobody takes the messages.
-            if self.waiting_charge > self.bounds.window {
+            if self.waiting_charge > self.bounds.most {
                 return Arrival::Dropped;
             }
             let is_next = self.held.is_empty();
@@ -206,7 +208,7 @@ impl Inbound {
             self.certainty.advance(self.cumulative, is_next);
             return Arrival::InOrder;
         }
-        if self.is_too_far(arrived) || self.charge() + charge(data.payload) > self.bounds.window {
+        if self.is_too_far(arrived) || self.charge() + charge(data.payload) > self.bounds.most {
             return Arrival::Dropped;
         }
         let passes = data.is_unordered() && data.is_first() && data.is_last() && is_unordered_free;
@@ -239,9 +241,15 @@ impl Inbound {
     }
 
     /// Bytes that the peer may send (RFC 9260 §6.2): it counts payload alone, of which full packets cost an eighth more.
+    ///
+    /// Less than a packet is said to be nothing (RFC 1122 §4.2.3.3, silly windows), or Chromium cuts what is new into pieces
+    /// that fit, and does not send what would fill the gap and does not. What it has sent by then is taken all the same: it
+    /// puts such a piece into each packet with what was lost, and would wait for a timer each time that it was dropped.
     pub fn room(&self) -> u32 {
-        let room = self.bounds.window.saturating_sub(self.charge());
-        u32::try_from(room - room / 8).unwrap_or(u32::MAX)
+        let Bounds { window, .. } = self.bounds;
+        let room = window.saturating_sub(self.charge());
+        let said = room - room / 8;
+        if said < LEAST_ROOM.min(window / 2) { 0 } else { u32::try_from(said).unwrap_or(u32::MAX) }
     }
 
     /// What to acknowledge; duplicates are told once.

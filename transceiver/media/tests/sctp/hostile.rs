@@ -9,6 +9,7 @@ use crate::link::{BINARY, Conditions, Pair, SECOND, Side, reliable};
 const FIRST: u8 = 2;
 const LAST: u8 = 1;
 const UNORDERED: u8 = 4;
+const MOST_RECEIVED: usize = Config::most_received(Config::DEFAULT.receive_window);
 
 /// The right side's association is abused by whoever holds this; it goes on itself, too.
 struct Abuse {
@@ -57,6 +58,13 @@ impl Abuse {
     fn answers(&mut self) -> Vec<Vec<u8>> {
         let now_us = self.pair.now_us;
         std::iter::from_fn(|| self.pair.left.poll_transmit(now_us)).collect()
+    }
+
+    /// What the next SACK says of it.
+    fn window(&mut self) -> u32 {
+        let answers = self.answers();
+        let Chunk::Sack(sack) = &Packet::parse(&answers[0]).unwrap().chunks[0] else { panic!("{answers:?}") };
+        sack.window
     }
 
     /// Bytes held ahead, and of the message in the making.
@@ -186,7 +194,7 @@ fn what_is_held_behind_a_gap_is_bounded_by_its_bytes_and_by_its_pieces() {
             abuse.data(2 * ahead + 1, flags, &vec![7; length]);
         }
         let (held, _) = abuse.held();
-        assert!(held * (length + OVERHEAD) <= Config::default().receive_window, "{held}");
+        assert!(held * (length + OVERHEAD) <= MOST_RECEIVED, "{held}");
         assert!(held >= 110, "{held}");
         let sacks = abuse.answers();
         assert!(sacks.iter().all(|sack| sack.len() <= 1160));
@@ -225,7 +233,7 @@ fn messages_that_nobody_takes_close_the_window() {
         abuse.data(ahead, FIRST | LAST, b"x");
         taken += usize::from(abuse.pair.left.counters().dropped_chunks == before);
     }
-    assert!(taken <= 1 + Config::default().receive_window / OVERHEAD, "{taken}");
+    assert!(taken <= 1 + MOST_RECEIVED / OVERHEAD, "{taken}");
 }
 
 #[test]
@@ -261,14 +269,34 @@ fn streams_that_nobody_listens_to_wait_in_bounds_to_begin_anew() {
 fn what_the_window_says_fits_into_it() {
     let mut abuse = Abuse::new(Config::default());
     abuse.data(1, 0, &[7; 1132]);
-    let answers = abuse.answers();
-    let Chunk::Sack(sack) = &Packet::parse(&answers[0]).unwrap().chunks[0] else { panic!("{answers:?}") };
-    let window = sack.window as usize;
+    let window = abuse.window() as usize;
     assert!((130_000..160 * 1024).contains(&window), "{window}");
     for ahead in 0..window / 1132 {
         abuse.data(2 + ahead as u32, 0, &[7; 1132]);
     }
     assert_eq!(abuse.pair.left.counters().dropped_chunks, 0);
+}
+
+#[test]
+fn a_window_with_room_for_less_than_a_packet_is_said_to_be_closed_and_what_is_under_way_is_taken() {
+    let mut abuse = Abuse::new(Config::default());
+    let (mut ahead, mut windows) = (0, Vec::new());
+    while windows.last() != Some(&0) {
+        ahead += 1;
+        abuse.data(ahead, 0, &[7; 100]);
+        windows.push(abuse.window());
+    }
+    windows.pop();
+    assert!(windows.iter().all(|window| *window >= 1200), "{windows:?}");
+    // Small pieces, of which 128 bytes each were not counted by their sender.
+    for more in 1..=100 {
+        abuse.data(ahead + more, 0, &[7; 100]);
+        assert_eq!(abuse.window(), 0);
+    }
+    assert_eq!(abuse.pair.left.counters().dropped_chunks, 0);
+    abuse.data(0, 0, &[7; 100]);
+    abuse.data(ahead + 102, 0, &[7; 100]);
+    assert!(abuse.window() > 130_000);
 }
 
 #[test]
