@@ -113,6 +113,6 @@ fn examine(left: &mut Association, now_us: u64) {
     assert!(left.backlog() <= BACKLOG);
     while left.poll_event().is_some() {}
     if let Some(state) = left.state(now_us) {
-        assert!(state.held.len() <= WINDOW / OVERHEAD && state.held.len() as u64 <= MOST_AHEAD);
+        assert!(state.held.len() <= Config::most_received(WINDOW) / OVERHEAD && state.held.len() as u64 <= MOST_AHEAD);
     }
 }

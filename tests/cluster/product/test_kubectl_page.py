@@ -16,14 +16,14 @@ pytestmark = pytest.mark.kubelet
 
 PAGE = ROOT / "docs" / "reference" / "kubectl-in-service.md"
 WRITE = "ANTIPHON_WRITE_PAGES"
-DEFAULTS = {"TransceiverPool": {"drain": {"deadlineSeconds": 120}}}
-"""Where other tests' fleets go by numbers of their own."""
+SHOWN = {"TransceiverPool": {"drain": {"deadlineSeconds": 120}}}
+"""As the page has it, and not as calls that stay in other tests need it."""
 
 
 @pytest.fixture
 async def fresh(release: RealCluster) -> AsyncIterator[DeployedFleet]:
     """A fleet without a history."""
-    with deployed_fleet(release, "captured", DEFAULTS) as deployed:
+    with deployed_fleet(release, "captured", SHOWN) as deployed:
         try:
             yield deployed
         finally:

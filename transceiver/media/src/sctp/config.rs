@@ -17,7 +17,7 @@ pub struct Config {
     /// Bytes of a message that is taken: `a=max-message-size`. What is longer is acknowledged and forgotten.
     pub largest_message: usize,
     /// Bytes held behind a gap or waiting to be taken, with [`super::OVERHEAD`] for each, before the peer is told to stop.
-    /// What is under way then has a third more; at most one message in the making comes on top.
+    /// What is under way then has a third more ([`Config::most_received`]); at most one message in the making comes on top.
     pub receive_window: usize,
     /// Bytes queued for a slow peer, with [`super::OVERHEAD`] for each fragment.
     pub largest_backlog: usize,

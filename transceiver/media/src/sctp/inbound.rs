@@ -242,14 +242,13 @@ impl Inbound {
 
     /// Bytes that the peer may send (RFC 9260 §6.2): it counts payload alone, of which full packets cost an eighth more.
     ///
-    /// Less than a packet is said to be nothing (RFC 1122 §4.2.3.3, silly windows), or Chromium cuts what is new into pieces
-    /// that fit, and does not send what would fill the gap and does not. What it has sent by then is taken all the same: it
-    /// puts such a piece into each packet with what was lost, and would wait for a timer each time that it was dropped.
+    /// Less than a packet is said to be nothing (RFC 1122 §4.2.3.3, silly windows): Chromium cuts new data into pieces that
+    /// fit, while a lost chunk, which does not, waits. And what is under way by then has a third of the window more: such a
+    /// piece comes in each packet with what was lost, and Chromium would wait for a timer each time that it was dropped.
     pub fn room(&self) -> u32 {
-        let Bounds { window, .. } = self.bounds;
-        let room = window.saturating_sub(self.charge());
+        let room = self.bounds.window.saturating_sub(self.charge());
         let said = room - room / 8;
-        if said < LEAST_ROOM.min(window / 2) { 0 } else { u32::try_from(said).unwrap_or(u32::MAX) }
+        if said < LEAST_ROOM { 0 } else { u32::try_from(said).unwrap_or(u32::MAX) }
     }
 
     /// What to acknowledge; duplicates are told once.

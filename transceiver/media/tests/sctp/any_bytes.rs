@@ -110,7 +110,7 @@ proptest! {
             prop_assert!(pair.left.backlog() <= 20_000);
             prop_assert!(pair.left.next_timeout().is_none_or(|at_us| at_us > now_us || at_us < now_us + 100 * SECOND));
             let held = pair.left.state(now_us).map_or(0, |state| state.held.len());
-            prop_assert!(held <= 5_000 / OVERHEAD && held as u64 <= MOST_AHEAD);
+            prop_assert!(held <= Config::most_received(5_000) / OVERHEAD && held as u64 <= MOST_AHEAD);
         }
     }
 }

@@ -113,9 +113,11 @@ impl Association {
             let reported = [data.stream.to_be_bytes(), [0; 2]];
             self.say(kind::ERROR, |body| append_parameter(body, cause::INVALID_STREAM, reported.as_flattened()));
         }
+        let had_gap = self.inbound.has_gap();
         let arrival = self.inbound.take(now_us, data, !self.resets.is_deferring());
         let wanted = match arrival {
-            Arrival::InOrder if !data.is_immediate() && !self.inbound.has_gap() => Urgency::Delayed,
+            // Nor if the last gap was filled: the window that is open again is news (RFC 5681 §4.2 has it so for TCP).
+            Arrival::InOrder if !data.is_immediate() && !had_gap && !self.inbound.has_gap() => Urgency::Delayed,
             _ => Urgency::AtOnce,
         };
         self.counters.duplicate_chunks += u64::from(arrival == Arrival::Duplicate);
