@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +67,10 @@ class Talk:
             await self.caller.speak(0.2, hertz=440)
 
 
+async def at_once() -> None:
+    """Nothing is waited for."""
+
+
 @dataclass
 class TakeoverFleet:
     folder: Path
@@ -123,6 +127,19 @@ class TakeoverFleet:
     async def hand_over(self, pod: Transceiver, routes: Sequence[int]) -> dict[str, Any]:
         return await self.ask(pod, "POST", "/v1/handovers", {"routes": list(routes)})
 
+    async def crash(self, pod: Transceiver, routes: Sequence[int], heir: Transceiver) -> dict[str, Any]:
+        """The pod is killed, and its heir asked to go on with the calls on these routes; its answer."""
+        await pod.part.stop()
+        pod.state = "Lost"
+        await self.move(routes, heir)
+        return await self.take_over(heir, pod, routes)
+
+    async def answer(self, pod: Transceiver, offer: str) -> str:
+        """To this offer of a call."""
+        created = await self.ask(pod, "POST", "/v1/calls", {"offer": offer})
+        assert created["status"] == 201, created
+        return str(created["answer"])
+
     async def public(self, call_id: str) -> tuple[int, dict[str, Any]]:
         """What signaling says of the call."""
         async with self.http.get(f"{self.signaling.url}/v1/realtime/calls/{call_id}") as reply:
@@ -142,7 +159,10 @@ class TakeoverFleet:
         return {call["call_id"]: call for call in listed["calls"]}
 
     @asynccontextmanager
-    async def talk(self, pod: Transceiver, *, session: object = None) -> AsyncIterator[Talk]:
+    async def talk(
+        self, pod: Transceiver, *, session: object = None, before_channel: Callable[[], Awaitable[None]] = at_once
+    ) -> AsyncIterator[Talk]:
+        """`before_channel` is waited for when the association is up."""
         caller = Caller(("127.0.0.1", self.udp))
         await caller.open()
         try:
@@ -152,7 +172,9 @@ class TakeoverFleet:
             caller.take(created["answer"])
             await caller.check()
             assert await caller.secure() == "connected"
-            channel = await caller.open_channel()
+            await caller.associate()
+            await before_channel()
+            channel = caller.another_channel("oai-events")
             await channel.until("open")
             yield Talk(created["call_id"], created["route"], caller, channel)
         finally:

@@ -148,9 +148,13 @@ class Caller:
             await self.dtls.start(RTCDtlsParameters(prints))
         return self.dtls.state
 
-    async def open_channel(self, label: str = "oai-events", *, max_retransmits: int | None = None) -> "Channel":
+    async def associate(self) -> None:
+        """SCTP; there is no channel yet."""
         self.sctp = RTCSctpTransport(self.dtls)
         await self.sctp.start(RTCSctpCapabilities(65536), 5000)
+
+    async def open_channel(self, label: str = "oai-events", *, max_retransmits: int | None = None) -> "Channel":
+        await self.associate()
         return self.another_channel(label, max_retransmits=max_retransmits)
 
     def another_channel(self, label: str, *, max_retransmits: int | None = None) -> "Channel":

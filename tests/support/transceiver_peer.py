@@ -3,8 +3,8 @@
 import asyncio
 import struct
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCRtpSe
 from av import AudioFrame, AudioResampler
 
 from media_pair import SAMPLE_RATE, tone
-from transceiver_process import PATIENCE_S, Pod, next_moment
+from transceiver_process import PATIENCE_S, next_moment
 
 _SAMPLES = SAMPLE_RATE // 50
 
@@ -53,9 +53,9 @@ class PeerConnectionCall:
     @classmethod
     @asynccontextmanager
     async def placed(
-        cls, pod: Pod, hertz: float = 500.0, *, codec: str | None = None
+        cls, answer: Callable[[str], Awaitable[str]], hertz: float = 500.0, *, codec: str | None = None
     ) -> AsyncIterator["PeerConnectionCall"]:
-        """`codec`: the MIME type of the only one that it offers."""
+        """`answer` is asked for that of the offer; `codec`: the MIME type of the only one that is offered."""
         pc = RTCPeerConnection()
         call = cls(pc, pc.createDataChannel("oai-events"), hertz)
         pc.on("track", call.tracks.put_nowait)
@@ -65,9 +65,8 @@ class PeerConnectionCall:
             pc.getTransceivers()[0].setCodecPreferences([one for one in known if one.mimeType == codec])
         try:
             await pc.setLocalDescription(await pc.createOffer())
-            reply = await pod.ask("POST", "/v1/calls", {"offer": pc.localDescription.sdp})
-            assert reply.status == 201, reply.body
-            await pc.setRemoteDescription(RTCSessionDescription(sdp=reply.body["answer"], type="answer"))
+            answered = await answer(pc.localDescription.sdp)
+            await pc.setRemoteDescription(RTCSessionDescription(sdp=answered, type="answer"))
             yield call
         finally:
             await pc.close()
@@ -78,12 +77,25 @@ class PeerConnectionCall:
             assert time.monotonic() < deadline, (self.pc.connectionState, self.channel.readyState)
             await next_moment()
 
+    async def track(self) -> MediaStreamTrack:
+        """The one that comes from the pod."""
+        track = await self.tracks.get()
+        self.tracks.put_nowait(track)
+        return track
+
+    async def until_silent(self, seconds: float) -> None:
+        """All that came is passed over, until nothing more has come for so long."""
+        track = await self.track()
+        with suppress(TimeoutError):
+            while True:
+                await asyncio.wait_for(track.recv(), seconds)
+
     async def hear(self, seconds: float) -> bytes:
         """So much sound from the first that is not silence, at our sample rate."""
         heard = bytearray()
         resampler = AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
         async with asyncio.timeout(PATIENCE_S):
-            track = await self.tracks.get()
+            track = await self.track()
             while len(heard) < seconds * SAMPLE_RATE * 2:
                 received = await track.recv()
                 assert isinstance(received, AudioFrame)

@@ -47,6 +47,12 @@ class Pod:
         async with self.http.request(method, self.url + path, json=body, headers=headers) as response:
             return Reply(response.status, await response.json())
 
+    async def answer(self, offer: str) -> str:
+        """To this offer of a call."""
+        reply = await self.ask("POST", "/v1/calls", {"offer": offer})
+        assert reply.status == 201, reply.body
+        return str(reply.body["answer"])
+
     async def text(self, path: str) -> tuple[int, str]:
         async with self.http.get(self.url + path) as response:
             return response.status, await response.text()

@@ -50,7 +50,7 @@ async def test_callers_at_once_hear_their_own_voices_and_have_routes_of_their_ow
 
 @pytest.mark.parametrize("codec", [None, "audio/PCMU", "audio/PCMA"])
 async def test_a_whole_peer_connection_of_another_make_talks_to_it(pod: Pod, codec: str | None) -> None:
-    async with PeerConnectionCall.placed(pod, codec=codec) as call:
+    async with PeerConnectionCall.placed(pod.answer, codec=codec) as call:
         await call.until_connected()
         heard = await call.hear(0.5)
     assert loudest_hertz(heard) == pytest.approx(call.hertz, abs=10)

@@ -48,8 +48,9 @@ class EventsChannel:
         self._dtls = dtls
         self._largest_event = offer.largest_message
         self._receive = receive
+        self.openings = 0
+        """How often the client opened it; an heir that does not know of the last could not tell what comes by it."""
         self._stream: int | None = None
-        self._has_opened = False
         self._waiting: deque[str] = deque()
         self._waiting_bytes = 0
         self._allowance = EventAllowance()
@@ -90,7 +91,7 @@ class EventsChannel:
 
     def send(self, text: str) -> bool:
         """False, and counted, when the event is too large or the client too slow."""
-        is_taken = not self._is_over and (self._say(text) if self._has_opened else self._keep(text))
+        is_taken = not self._is_over and (self._say(text) if self.openings else self._keep(text))
         self._counters.events_dropped += not is_taken
         return is_taken
 
@@ -179,7 +180,7 @@ class EventsChannel:
 
     def _begin_on(self, stream: int) -> None:
         self._stream = stream
-        self._has_opened = True
+        self.openings += 1
         self._waiting_bytes = 0
         while self._waiting:
             self.send(self._waiting.popleft())

@@ -150,6 +150,11 @@ class LiveCall:
         self._start(self._until_closed)
         self.connect_backend_meanwhile()
 
+    @property
+    def openings(self) -> int:
+        """Of the events channel."""
+        return self._events.openings if self._events is not None else 0
+
     def resume_sending(self) -> None:
         """The registry has a later export: what waited for that may go."""
         if self._events is not None:

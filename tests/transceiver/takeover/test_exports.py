@@ -78,6 +78,7 @@ class Tenure:
 class Call:
     ended: list[EndReason] = field(default_factory=list)
     resumed: int = 0
+    openings: int = 0
     on_end: Callable[[EndReason], None] = lambda _: None
 
     def resume_sending(self) -> None:
@@ -195,6 +196,16 @@ async def test_a_call_that_is_held_back_does_not_wait_for_its_turn() -> None:
     async with pod.running():
         await eventually(lambda: call.resumed == 1)
         tenure.is_held_back = True
+        await eventually(lambda: call.resumed == 2)
+    assert tenure.exported == 2
+
+
+async def test_a_channel_that_no_export_knows_of_does_not_wait_for_its_turn() -> None:
+    pod = Pod()
+    call, tenure = pod.owns()
+    async with pod.running():
+        await eventually(lambda: call.resumed == 1)
+        call.openings = 1
         await eventually(lambda: call.resumed == 2)
     assert tenure.exported == 2
 

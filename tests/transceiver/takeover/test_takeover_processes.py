@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
@@ -143,11 +144,18 @@ async def test_a_call_moves_on_from_heir_to_heir(tmp_path: Path) -> None:
 
 
 async def crash(fleet: TakeoverFleet, pod: Transceiver, routes: list[int], heir: Transceiver, talk: Talk) -> None:
-    await pod.part.stop()
-    pod.state = "Lost"
-    await fleet.move(routes, heir)
-    taken = await fleet.take_over(heir, pod, routes)
+    taken = await fleet.crash(pod, routes, heir)
     assert (taken["taken_over"], taken["failed"]) == ([talk.call_id], [])
+
+
+async def test_a_channel_that_opened_just_before_the_crash_is_known_to_the_heir(tmp_path: Path) -> None:
+    seldom = {"ANTIPHON_EXPORT_INTERVAL_S": "30"}
+    async with echo_agent() as agent, takeover_fleet(tmp_path, agent.url, variables=seldom) as fleet:
+        first, second = fleet.pods
+        async with fleet.talk(first, before_channel=partial(fleet.until_stored, first, 1)) as talk:
+            await fleet.until_stored(first, 2)
+            await crash(fleet, first, first.routes, second, talk)
+            await talk.is_echoed(1)
 
 
 async def test_of_two_that_would_be_heirs_one_is(tmp_path: Path) -> None:

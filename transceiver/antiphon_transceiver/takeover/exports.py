@@ -39,6 +39,10 @@ _FINAL_ATTEMPTS = 3
 class ExportedCall(Protocol):
     """A call, as far as its exports are concerned."""
 
+    @property
+    def openings(self) -> int:
+        """Of its events channel. A message on a channel that an heir has never heard of reaches nobody."""
+
     def resume_sending(self) -> None:
         """What was held back may go."""
 
@@ -57,10 +61,15 @@ class Owned:
     generation: bytes = bytes(4)
     due_at: float = 0.0
     """Of the monotonic clock."""
+    openings: int = 0
+    """That the last export knows of."""
     gone_since: float | None = None
     """When the registry first had nothing."""
     not_exported: Unexported | None = None
     """Why it was not written down the last time; None: it was."""
+
+    def is_due(self, now: float) -> bool:
+        return self.due_at <= now or self.tenure.is_held_back or self.call.openings != self.openings
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +115,7 @@ class Exports:
     def own(self, owned: Owned) -> None:
         """A new call is written down at once; one that was claimed just has been, and takes its turn among many."""
         if any(owned.generation):
+            owned.openings = owned.call.openings
             owned.due_at = monotonic() + self._spread.uniform(0.3, 1.0) * self._interval_s
         self._owned[owned.place.call_id] = owned
 
@@ -178,7 +188,7 @@ class Exports:
             await self._registry.takes()
         if not self._registry.up:
             return
-        due = [owned for owned in self._owned.values() if owned.due_at <= now or owned.tenure.is_held_back]
+        due = [owned for owned in self._owned.values() if owned.is_due(now)]
         if due:
             self._asked_at = now
             await self._export(due[:_MOST_AT_ONCE])
@@ -211,6 +221,7 @@ class Exports:
             self._not_exported(owned, Unexported.NO_KEY)
             return None
         key_id, secret = key
+        owned.openings = owned.call.openings
         try:
             export = owned.tenure.export(key=secret, key_id=key_id, now_ms=now_ms, configuration=owned.configuration())
         except ConfigurationTooLongError:
