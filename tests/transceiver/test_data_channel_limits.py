@@ -34,7 +34,8 @@ FIRST, LAST = 2, 1
 IMMEDIATE = 8
 STATE_COOKIE = 7
 # What the association may hold, and what a piece of it costs beside its payload.
-HELD_BYTES, OVERHEAD = 160 * 1024, 128
+WINDOW, OVERHEAD = 160 * 1024, 128
+HELD_BYTES = WINDOW + WINDOW // 3
 T = TypeVar("T", bound=Chunk)
 
 
@@ -174,9 +175,10 @@ async def test_a_chunk_takes_a_least_part_of_the_window_whatever_its_size() -> N
 async def test_tiny_chunks_behind_a_gap_are_held_up_to_a_limit_and_then_not_acknowledged() -> None:
     async with associated() as (peer, _):
         peer.data(b"lost on the way", 9)
-        for _ in range(1_500):
+        for _ in range(2_000):
             last = await peer.send_answered(peer.data(b"x", 9, flags=0))
         assert last.gaps == [(2, 1 + HELD_BYTES // (OVERHEAD + 1))]
+        assert last.advertised_rwnd == 0
 
 
 async def test_messages_on_streams_that_nobody_opened_are_acknowledged_and_forgotten() -> None:
