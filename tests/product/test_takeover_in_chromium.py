@@ -13,7 +13,7 @@ from voices import voice
 
 pytestmark = [pytest.mark.browser, pytest.mark.redis, pytest.mark.timeout(300)]
 
-# After a call's first export only its heirs write it down: what they go on from is as old as the test likes.
+# After a call's first exports only its heirs write it down: what they go on from is as old as the test likes.
 SELDOM = {"ANTIPHON_EXPORT_INTERVAL_S": "30"}
 
 
@@ -94,12 +94,15 @@ async def test_a_call_survives_two_crashes_in_a_row_with_a_three_second_old_expo
         async with watched_caller(fleet.signaling.url, voice("river").path) as page:
             await page.watch()
             await fleet.until_stored(first, 1)
-            exported = asyncio.get_running_loop().time()
+            # One more when the channel opens, unless the first came after that.
+            await asyncio.sleep(0.5)
+            exported, stored = asyncio.get_running_loop().time(), await first.part.metric("exports_stored_total")
             before = told(await page.person.stats())
             await page.say_numbers(True)
             await asyncio.sleep(3)
             await page.say_much(20)
             age = asyncio.get_running_loop().time() - exported
+            assert await first.part.metric("exports_stored_total") == stored, "there is a later one"
             following = await crash(fleet, page, first, second)
             await asyncio.sleep(2)
             count = await page.say_numbers(False)

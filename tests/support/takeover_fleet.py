@@ -162,7 +162,7 @@ class TakeoverFleet:
     async def talk(
         self, pod: Transceiver, *, session: object = None, before_channel: Callable[[], Awaitable[None]] = at_once
     ) -> AsyncIterator[Talk]:
-        """`before_channel` is waited for when the association is up."""
+        """`before_channel` is waited for before the events channel is opened; SCTP has begun."""
         caller = Caller(("127.0.0.1", self.udp))
         await caller.open()
         try:

@@ -1,6 +1,7 @@
 """A whole aiortc RTCPeerConnection that calls a pod, speaks a tone and listens."""
 
 import asyncio
+import json
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -83,12 +84,22 @@ class PeerConnectionCall:
         self.tracks.put_nowait(track)
         return track
 
+    async def is_echoed(self, number: int) -> None:
+        """An event goes to an agent that says it back."""
+        came: asyncio.Queue[str] = asyncio.Queue()
+        self.channel.on("message", came.put_nowait)
+        self.channel.send(json.dumps({"type": "test.event", "number": number}))
+        async with asyncio.timeout(PATIENCE_S):
+            while json.loads(await came.get()).get("number") != number:
+                pass
+
     async def until_silent(self, seconds: float) -> None:
         """All that came is passed over, until nothing more has come for so long."""
-        track = await self.track()
+        track, deadline = await self.track(), time.monotonic() + PATIENCE_S
         with suppress(TimeoutError):
             while True:
                 await asyncio.wait_for(track.recv(), seconds)
+                assert time.monotonic() < deadline, "it does not fall silent"
 
     async def hear(self, seconds: float) -> bytes:
         """So much sound from the first that is not silence, at our sample rate."""

@@ -48,8 +48,8 @@ class EventsChannel:
         self._dtls = dtls
         self._largest_event = offer.largest_message
         self._receive = receive
-        self.openings = 0
-        """How often the client opened it; an heir that does not know of the last could not tell what comes by it."""
+        self.has_opened = False
+        """It has been open, here or at an earlier owner."""
         self._stream: int | None = None
         self._waiting: deque[str] = deque()
         self._waiting_bytes = 0
@@ -91,7 +91,7 @@ class EventsChannel:
 
     def send(self, text: str) -> bool:
         """False, and counted, when the event is too large or the client too slow."""
-        is_taken = not self._is_over and (self._say(text) if self.openings else self._keep(text))
+        is_taken = not self._is_over and (self._say(text) if self.has_opened else self._keep(text))
         self._counters.events_dropped += not is_taken
         return is_taken
 
@@ -180,7 +180,7 @@ class EventsChannel:
 
     def _begin_on(self, stream: int) -> None:
         self._stream = stream
-        self.openings += 1
+        self.has_opened = True
         self._waiting_bytes = 0
         while self._waiting:
             self.send(self._waiting.popleft())

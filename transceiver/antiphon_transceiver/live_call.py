@@ -151,9 +151,9 @@ class LiveCall:
         self.connect_backend_meanwhile()
 
     @property
-    def openings(self) -> int:
-        """Of the events channel."""
-        return self._events.openings if self._events is not None else 0
+    def has_channel(self) -> bool:
+        """The events channel has opened."""
+        return self._events is not None and self._events.has_opened
 
     def resume_sending(self) -> None:
         """The registry has a later export: what waited for that may go."""

@@ -78,7 +78,7 @@ class Tenure:
 class Call:
     ended: list[EndReason] = field(default_factory=list)
     resumed: int = 0
-    openings: int = 0
+    has_channel: bool = False
     on_end: Callable[[EndReason], None] = lambda _: None
 
     def resume_sending(self) -> None:
@@ -142,9 +142,14 @@ class Pod:
         )
 
     def owns(
-        self, number: int = 1, *, generation: bytes = bytes(4), configuration: Callable[[], bytes] = lambda: b"c"
+        self,
+        number: int = 1,
+        *,
+        generation: bytes = bytes(4),
+        configuration: Callable[[], bytes] = lambda: b"c",
+        has_channel: bool = False,
     ) -> tuple[Call, Tenure]:
-        call, tenure, call_id = Call(), Tenure(), f"rtc_{number}"
+        call, tenure, call_id = Call(has_channel=has_channel), Tenure(), f"rtc_{number}"
         call.on_end = lambda reason: self.exports.over(call_id, reason)
         place = Place(8 + number % 8, call_id)
         self.owned.append(Owned(place, call, cast(CallTenure, tenure), configuration, generation))
@@ -200,12 +205,18 @@ async def test_a_call_that_is_held_back_does_not_wait_for_its_turn() -> None:
     assert tenure.exported == 2
 
 
+async def test_a_call_that_was_taken_over_with_its_channel_takes_its_turn() -> None:
+    pod = Pod(interval_s=60.0)
+    pod.owns(generation=b"\0\0\0\1", has_channel=True)
+    assert not pod.owned[0].is_due(time.monotonic())
+
+
 async def test_a_channel_that_no_export_knows_of_does_not_wait_for_its_turn() -> None:
     pod = Pod()
     call, tenure = pod.owns()
     async with pod.running():
         await eventually(lambda: call.resumed == 1)
-        call.openings = 1
+        call.has_channel = True
         await eventually(lambda: call.resumed == 2)
     assert tenure.exported == 2
 

@@ -1,4 +1,4 @@
-"""Calls that are not as most are go on after their pod was killed as they were."""
+"""Calls that are not as most are go on after their pod was killed."""
 
 from functools import partial
 from pathlib import Path
@@ -26,11 +26,13 @@ async def test_a_whole_peer_connection_without_opus_is_heard_and_hears(tmp_path:
             await call.until_silent(0.3)
             assert len((await fleet.crash(first, first.routes, second))["taken_over"]) == 1
             assert loudest_hertz(await call.hear(0.5)) == pytest.approx(call.hertz, abs=10)
-            assert (call.pc.connectionState, call.channel.readyState) == ("connected", "open")
+            await call.is_echoed(1)
 
 
 @pytest.mark.parametrize(("frame_ms", "mode"), [(10, "speed"), (40, "speed"), (20, "accuracy")])
-async def test_frames_stay_as_long_as_they_were_in_either_mode(tmp_path: Path, frame_ms: int, mode: str) -> None:
+async def test_a_call_with_other_frames_or_in_accuracy_mode_is_heard_and_hears(
+    tmp_path: Path, frame_ms: int, mode: str
+) -> None:
     frames = {"ANTIPHON_OPUS_FRAME_MS": str(frame_ms)}
     async with echo_agent() as agent, takeover_fleet(tmp_path, agent.url, variables=frames) as fleet:
         first, second = fleet.pods

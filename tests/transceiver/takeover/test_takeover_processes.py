@@ -107,7 +107,7 @@ async def test_an_owner_that_was_only_asleep_ends_its_call_without_a_word_to_the
         first, second = fleet.pods
         async with fleet.talk(first) as talk:
             await talk.is_echoed(1)
-            await fleet.until_stored(first, 1)
+            await fleet.until_stored(first, 2)
             first.part.tell(SIGSTOP)
             await fleet.move(first.routes, second)
             taken = await fleet.take_over(second, first, first.routes)
@@ -153,7 +153,8 @@ async def test_a_channel_that_opened_just_before_the_crash_is_known_to_the_heir(
     async with echo_agent() as agent, takeover_fleet(tmp_path, agent.url, variables=seldom) as fleet:
         first, second = fleet.pods
         async with fleet.talk(first, before_channel=partial(fleet.until_stored, first, 1)) as talk:
-            await fleet.until_stored(first, 2)
+            async with asyncio.timeout(10):
+                await fleet.until_stored(first, 2)
             await crash(fleet, first, first.routes, second, talk)
             await talk.is_echoed(1)
 
@@ -237,8 +238,9 @@ async def test_what_is_over_is_not_taken_over_and_what_cannot_be_is_said(tmp_pat
             await fleet.until_stored(first, 1)
             assert (await fleet.ask(first, "DELETE", f"/v1/calls/{talk.call_id}"))["status"] == 200
             await first.part.until_metric("calls_live", lambda live: live == 0)
+        stored = await first.part.metric("exports_stored_total")
         async with fleet.talk(first) as talk, fleet.talk(second):
-            await fleet.until_stored(first, 2)
+            await fleet.until_stored(first, int(stored) + 1)
             await fleet.move(first.routes, second)
             full = await fleet.take_over(second, first, first.routes)
             assert full["failed"] == [{"call_id": talk.call_id, "reason": "no_capacity"}]
@@ -262,7 +264,7 @@ async def test_a_call_restarts_ice_at_its_heir(tmp_path: Path) -> None:
     async with echo_agent() as agent, takeover_fleet(tmp_path, agent.url) as fleet:
         first, second = fleet.pods
         async with fleet.talk(first) as talk:
-            await fleet.until_stored(first, 1)
+            await fleet.until_stored(first, 2)
             await crash(fleet, first, first.routes, second, talk)
             same = await fleet.ask(second, "PATCH", f"/v1/calls/{talk.call_id}", {"offer": talk.caller.offer()})
             before = talk.caller.ticket

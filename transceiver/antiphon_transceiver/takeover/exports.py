@@ -40,8 +40,8 @@ class ExportedCall(Protocol):
     """A call, as far as its exports are concerned."""
 
     @property
-    def openings(self) -> int:
-        """Of its events channel. A message on a channel that an heir has never heard of reaches nobody."""
+    def has_channel(self) -> bool:
+        """Its events channel has opened. A message on one that an heir has never heard of reaches nobody."""
 
     def resume_sending(self) -> None:
         """What was held back may go."""
@@ -61,15 +61,15 @@ class Owned:
     generation: bytes = bytes(4)
     due_at: float = 0.0
     """Of the monotonic clock."""
-    openings: int = 0
-    """That the last export knows of."""
+    names_channel: bool = False
+    """The last attempt at an export was made after the events channel had opened."""
     gone_since: float | None = None
     """When the registry first had nothing."""
     not_exported: Unexported | None = None
     """Why it was not written down the last time; None: it was."""
 
     def is_due(self, now: float) -> bool:
-        return self.due_at <= now or self.tenure.is_held_back or self.call.openings != self.openings
+        return self.due_at <= now or self.tenure.is_held_back or (self.call.has_channel and not self.names_channel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ class Exports:
     def own(self, owned: Owned) -> None:
         """A new call is written down at once; one that was claimed just has been, and takes its turn among many."""
         if any(owned.generation):
-            owned.openings = owned.call.openings
+            owned.names_channel = owned.call.has_channel
             owned.due_at = monotonic() + self._spread.uniform(0.3, 1.0) * self._interval_s
         self._owned[owned.place.call_id] = owned
 
@@ -217,11 +217,11 @@ class Exports:
         return [owned for (owned, export), outcome in answered if self._settle(owned, export, outcome)]
 
     def _offer(self, owned: Owned, key: tuple[int, bytes] | None, now_ms: int) -> CallExport | None:
+        owned.names_channel = owned.call.has_channel
         if key is None:
             self._not_exported(owned, Unexported.NO_KEY)
             return None
         key_id, secret = key
-        owned.openings = owned.call.openings
         try:
             export = owned.tenure.export(key=secret, key_id=key_id, now_ms=now_ms, configuration=owned.configuration())
         except ConfigurationTooLongError:

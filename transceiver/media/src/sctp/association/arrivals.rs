@@ -116,7 +116,7 @@ impl Association {
         let had_gap = self.inbound.has_gap();
         let arrival = self.inbound.take(now_us, data, !self.resets.is_deferring());
         let wanted = match arrival {
-            // Nor if the last gap was filled: the window that is open again is news (RFC 5681 §4.2 has it so for TCP).
+            // At once, too, where the last gap was filled: the window is open again (RFC 5681 §4.2 has it so for TCP).
             Arrival::InOrder if !data.is_immediate() && !had_gap && !self.inbound.has_gap() => Urgency::Delayed,
             _ => Urgency::AtOnce,
         };
