@@ -3,12 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon_transceiver.event_allowance import EVENTS_PER_SECOND, MOST_AT_ONCE, EventAllowance
+from antiphon_transceiver.event_allowance import (
+    EVENTS_PER_SECOND,
+    LONGEST_STALL_S,
+    MOST_AT_ONCE,
+    MOST_SENT_AT_ONCE,
+    EventAllowance,
+)
 
 
 def test_a_burst_and_then_as_many_as_time_earns() -> None:
     allowance = EventAllowance()
-    assert [allowance.take(7.0) for _ in range(300)].count(True) == MOST_AT_ONCE
+    assert [allowance.take(7.0) for _ in range(400)].count(True) == MOST_AT_ONCE
     assert [allowance.take(8.0) for _ in range(300)].count(True) == EVENTS_PER_SECOND
 
 
@@ -23,5 +29,24 @@ def test_never_more_than_the_burst_and_what_was_earned(pauses: list[float]) -> N
 
 def test_a_clock_that_goes_back_earns_nothing() -> None:
     allowance = EventAllowance()
-    assert [allowance.take(9.0) for _ in range(200)].count(True) == MOST_AT_ONCE
+    assert [allowance.take(9.0) for _ in range(400)].count(True) == MOST_AT_ONCE
     assert not allowance.take(3.0)
+
+
+@given(
+    bursts=st.lists(st.tuples(st.floats(0, 3), st.integers(1, 200)), max_size=40),
+    stalls=st.lists(st.tuples(st.floats(0, 60), st.floats(0, LONGEST_STALL_S)), max_size=20),
+)
+def test_who_sends_no_more_than_that_loses_nothing_by_stalls(
+    bursts: list[tuple[float, int]], stalls: list[tuple[float, float]]
+) -> None:
+    allowance, now, left = EventAllowance(), 100.0, MOST_SENT_AT_ONCE
+    for pause, wanted in bursts:
+        now, left = now + pause, min(MOST_SENT_AT_ONCE, left + pause * EVENTS_PER_SECOND)
+        sent = min(wanted, int(left))
+        left -= sent
+        # Whatever is sent in a stall comes at its end.
+        came = max(
+            [now, *(100 + begin + length for begin, length in stalls if 100 + begin <= now < 100 + begin + length)]
+        )
+        assert all(allowance.take(came) for _ in range(sent))

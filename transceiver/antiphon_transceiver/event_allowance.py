@@ -2,8 +2,11 @@
 
 EVENTS_PER_SECOND = 50.0
 """Each may be answered by an event several times its size, to wherever the call's address is."""
-MOST_AT_ONCE = 200.0
+MOST_SENT_AT_ONCE = 200.0
 """A page that hands over a long conversation's history sends as many when it begins."""
+LONGEST_STALL_S = 2.0
+"""What was sent while packets were lost, or the call moved, comes together with what was sent before and after."""
+MOST_AT_ONCE = MOST_SENT_AT_ONCE + LONGEST_STALL_S * EVENTS_PER_SECOND
 
 
 class EventAllowance:
