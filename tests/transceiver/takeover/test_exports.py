@@ -195,12 +195,23 @@ async def test_many_calls_do_not_come_all_at_once() -> None:
     assert [len(pipeline) for pipeline in pod.registry.pipelines] == [64, 64, 22]
 
 
-async def test_a_call_that_is_held_back_does_not_wait_for_its_turn() -> None:
+def hold_back(_: Call, tenure: Tenure) -> None:
+    tenure.is_held_back = True
+
+
+def open_channel(call: Call, _: Tenure) -> None:
+    call.has_channel = True
+
+
+@pytest.mark.parametrize("comes", [hold_back, open_channel])
+async def test_a_call_that_is_held_back_or_has_a_channel_that_no_export_knows_of_does_not_wait_for_its_turn(
+    comes: Callable[[Call, Tenure], None],
+) -> None:
     pod = Pod()
     call, tenure = pod.owns()
     async with pod.running():
         await eventually(lambda: call.resumed == 1)
-        tenure.is_held_back = True
+        comes(call, tenure)
         await eventually(lambda: call.resumed == 2)
     assert tenure.exported == 2
 
@@ -209,16 +220,6 @@ async def test_a_call_that_was_taken_over_with_its_channel_takes_its_turn() -> N
     pod = Pod(interval_s=60.0)
     pod.owns(generation=b"\0\0\0\1", has_channel=True)
     assert not pod.owned[0].is_due(time.monotonic())
-
-
-async def test_a_channel_that_no_export_knows_of_does_not_wait_for_its_turn() -> None:
-    pod = Pod()
-    call, tenure = pod.owns()
-    async with pod.running():
-        await eventually(lambda: call.resumed == 1)
-        call.has_channel = True
-        await eventually(lambda: call.resumed == 2)
-    assert tenure.exported == 2
 
 
 async def test_while_the_registry_is_away_nothing_is_exported_and_afterwards_everything() -> None:

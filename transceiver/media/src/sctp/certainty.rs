@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     /// What our receiver has room for is not what this is about.
-    const BOUNDS: Bounds = Bounds { window: 1 << 24, most: 1 << 24, largest_message: 1 << 20 };
+    const BOUNDS: Bounds = Bounds { window: 1 << 24, largest_message: 1 << 20 };
     const FIRST: u32 = u32::MAX - 100;
     const MILLISECOND: u64 = 1_000;
     const SECOND: u64 = 1_000 * MILLISECOND;

@@ -47,8 +47,7 @@ impl Config {
     }
 
     pub(super) fn inbound_bounds(&self) -> Bounds {
-        let Self { receive_window: window, largest_message, .. } = *self;
-        Bounds { window, most: Self::most_received(window), largest_message }
+        Bounds { window: self.receive_window, largest_message: self.largest_message }
     }
 
     pub(super) fn longest_packet(&self) -> usize {
@@ -66,9 +65,14 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bounds {
     pub window: usize,
-    /// [`Config::most_received`].
-    pub most: usize,
     pub largest_message: usize,
+}
+
+impl Bounds {
+    /// See [`Config::most_received`].
+    pub const fn most(self) -> usize {
+        Config::most_received(self.window)
+    }
 }
 
 /// What has to be random and differs from one association to the next.

@@ -131,7 +131,7 @@ impl Inbound {
         let fits = place > self.cumulative + 1
             && !self.is_too_far(place)
             && !self.held.contains_key(&place)
-            && self.held_charge + held.charge() <= self.bounds.most;
+            && self.held_charge + held.charge() <= self.bounds.most();
         if fits {
             self.hold(place, held);
         }
@@ -198,7 +198,7 @@ impl Inbound {
         }
         if arrived == self.cumulative + 1 {
             // It may overdraw the window, since it can free it again; not so if nobody takes the messages.
-            if self.waiting_charge > self.bounds.most {
+            if self.waiting_charge > self.bounds.most() {
                 return Arrival::Dropped;
             }
             let is_next = self.held.is_empty();
@@ -208,7 +208,7 @@ impl Inbound {
             self.certainty.advance(self.cumulative, is_next);
             return Arrival::InOrder;
         }
-        if self.is_too_far(arrived) || self.charge() + charge(data.payload) > self.bounds.most {
+        if self.is_too_far(arrived) || self.charge() + charge(data.payload) > self.bounds.most() {
             return Arrival::Dropped;
         }
         let passes = data.is_unordered() && data.is_first() && data.is_last() && is_unordered_free;
