@@ -156,13 +156,25 @@ class DeployedFleet:
         except AssertionError as error:
             # A call that failed is told of by its process, when the others of it have ended too.
             said = [await asyncio.wait_for(caller.said(), 150) for caller in self.callers]
-            raise AssertionError(f"{error}; by pod {self.live(pool)}; the callers say: {said}") from None
+            known = f"live by pod {self.live(pool)}; admission closed {self.admission_closed()}"
+            raise AssertionError(f"{error}; {known}; the callers say: {said}") from None
+
+    async def until_admission_is_open(self) -> None:
+        """No pod refuses calls because its last ones came late; it goes on refusing for some seconds."""
+        await until(lambda: not any(self.admission_closed().values()), "every pod's admission is open", 60)
 
     def live(self, pool: str = "agents") -> dict[str, int]:
         """Connected calls by pod, from the pods' own metrics."""
+        return self._by_transceiver("antiphon_transceiver_calls_live", f"antiphon.dev/pool={pool}")
+
+    def admission_closed(self) -> dict[str, int]:
+        """1 or 0 by pod, of all pools: whether it takes no call although it may have places."""
+        return self._by_transceiver("antiphon_transceiver_admission_closed", "antiphon.dev/pool")
+
+    def _by_transceiver(self, metric: str, selector: str) -> dict[str, int]:
         return {
-            pod["metadata"]["name"]: int(self.metric(pod["metadata"]["name"], 7300, "antiphon_transceiver_calls_live"))
-            for pod in self.get("pods", "-l", f"antiphon.dev/pool={pool}")
+            pod["metadata"]["name"]: int(self.metric(pod["metadata"]["name"], 7300, metric))
+            for pod in self.get("pods", "-l", selector)
             if pod["status"].get("phase") == "Running"
         }
 

@@ -27,9 +27,10 @@ def fleet(release: RealCluster) -> Iterator[DeployedFleet]:
 
 @pytest.fixture(autouse=True)
 async def no_caller_is_left(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """Also where a test failed while its calls went on."""
+    """Also where a test failed while its calls went on, or where they made a pod close its admission."""
     yield
     if "fleet" in request.fixturenames:
         deployed = request.getfixturevalue("fleet")
         assert isinstance(deployed, DeployedFleet)
         await deployed.hang_up()
+        await deployed.until_admission_is_open()
