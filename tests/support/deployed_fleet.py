@@ -179,7 +179,11 @@ class DeployedFleet:
         }
 
     def metric(self, pod: str, port: int, name: str) -> float:
-        """0 of a pod that is on its way out, or does not serve yet."""
+        """The sum of its samples; 0 of a pod that is on its way out, or does not serve yet."""
+        return sum(self.samples(pod, port, name).values())
+
+    def samples(self, pod: str, port: int, name: str) -> dict[str, float]:
+        """By what is before the value: its name and labels."""
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}:{port}/proxy/metrics"
         text = ""
         for _ in range(ASKED_FOR_METRICS):
@@ -190,8 +194,19 @@ class DeployedFleet:
             except KubectlError:
                 if self.is_leaving(pod):
                     break
-        samples = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
-        return sum(float(value) for _, value in samples)
+        found = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+        return {sample: float(value) for sample, value in found}
+
+    def logs(self) -> dict[str, str]:
+        """The end of what each pod that is left said, or why it is not to be had."""
+        said = {}
+        for pod in self.get("pods", "-l", "antiphon.dev/relay"):
+            name = pod["metadata"]["name"]
+            try:
+                said[name] = self.kubectl("logs", name, "--tail=60")
+            except KubectlError as error:
+                said[name] = str(error)
+        return said
 
     def is_leaving(self, pod: str) -> bool:
         found = self.kubectl("get", "pod", pod, "--ignore-not-found", "-o", "json")

@@ -1,6 +1,6 @@
 """One release and one fleet for all tests of this folder: each leaves it as it found it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 
@@ -11,6 +11,19 @@ from real_kubernetes.real_cluster import RealCluster
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # What the others were seen to need is judged after them.
     items.sort(key=lambda item: item.path.name == "test_permissions.py")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call" and report.failed and isinstance(item, pytest.Function):
+        report.sections += [
+            (f"log of {pod}", said)
+            for deployed in item.funcargs.values()
+            if isinstance(deployed, DeployedFleet)
+            for pod, said in deployed.logs().items()
+        ]
+    return report
 
 
 @pytest.fixture(scope="session")

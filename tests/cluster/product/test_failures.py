@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from deployed_fleet import OPERATOR_NAMESPACE, DeployedFleet, lost, until
+from real_kubernetes.place import CommandFailedError
+from real_kubernetes.real_node import RealNode
 
 pytestmark = pytest.mark.kubelet
 
@@ -113,6 +115,25 @@ async def test_calls_and_new_calls_do_without_the_api_server(fleet: DeployedFlee
     fleet.kubectl("scale", "transceiverpool/agents", "--replicas=2")
     await until(lambda: len(fleet.pods("transceiver")) == 2, "two pods are left", 60)
     await fleet.until_all_follow()
+    await until_nodes_know_a_new_service(fleet)
+
+
+async def until_nodes_know_a_new_service(fleet: DeployedFleet) -> None:
+    """Each node's kube-proxy: its watch may wait for most of a minute after the API server is back."""
+    fleet.kubectl("expose", "deployment/edge-signaling", "--name=new", "--port=80", "--target-port=8080")
+    try:
+        address = fleet.one("service", "new")["spec"]["clusterIP"]
+        await until(lambda: all(connects(node, address) for node in fleet.real.nodes), "each node knows it", 90)
+    finally:
+        fleet.kubectl("delete", "service/new")
+
+
+def connects(node: RealNode, address: str) -> bool:
+    try:
+        node.run("timeout", "2", "bash", "-c", f"</dev/tcp/{address}/80")
+    except CommandFailedError:
+        return False
+    return True
 
 
 async def test_a_deleted_resource_leaves_nothing(fleet: DeployedFleet) -> None:

@@ -63,7 +63,9 @@ async def test_relays_change_in_order_and_nothing_is_lost(
     print(f"\n{change.__name__}: {gaps(reports)}")
     assert {report["outcome"] for report in reports} == {"ok"}, reports
     assert lost(reports) == 0
-    assert all(report["loss_up"] == 0 for report in reports), [report["loss_up"] for report in reports]
+    assert all(report["loss_up"] == 0 for report in reports), (
+        f"upwards {[report['loss_up'] for report in reports]}, dropped by relay {drops(fleet)}"
+    )
 
 
 async def test_a_killed_relay_costs_a_gap_and_no_call(fleet: DeployedFleet, tmp_path: Path) -> None:
@@ -87,6 +89,13 @@ async def test_a_killed_relay_costs_a_gap_and_no_call(fleet: DeployedFleet, tmp_
 def flows_by_relay(fleet: DeployedFleet) -> dict[str, int]:
     names = {pod["metadata"]["name"]: http_port(pod) for pod in fleet.pods("relay")}
     return {name: int(fleet.metric(name, port, "antiphon_relay_flows")) for name, port in names.items()}
+
+
+def drops(fleet: DeployedFleet) -> dict[str, dict[str, float]]:
+    """By relay, of those that are left, and by reason."""
+    relays = {pod["metadata"]["name"]: http_port(pod) for pod in fleet.pods("relay")}
+    all_ = {name: fleet.samples(name, port, "antiphon_relay_dropped_packets_total") for name, port in relays.items()}
+    return {name: {reason: packets for reason, packets in drops.items() if packets} for name, drops in all_.items()}
 
 
 def gaps(reports: list[dict[str, Any]]) -> str:

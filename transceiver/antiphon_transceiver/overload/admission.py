@@ -1,9 +1,9 @@
 """Whether a pod takes calls, and whether it lets one go: a period's figures in, a decision out. Pure.
 
 Each sign of overload has two marks. Above the first, the period is strained by it; at or below the second, it is calm.
-In between nothing changes. Admission closes after CLOSES_AFTER strained periods in a row, so that one stall, even one
-that lies in two periods' time, is hardly enough, and opens after OPENS_AFTER calm ones. The signs come in the order of
-their weight: the first that a period shows is the reason that is given.
+In between nothing changes. Admission closes after CLOSES_AFTER strained periods in a row: a stall shorter than a period
+lies in two at most and is not enough. It opens after OPENS_AFTER calm ones. The signs come in the order of their
+weight: the first that a period shows is the reason that is given.
 
 Calls are ended only for deadlines that were missed, never for a sign that they may be, and only when closing did not
 help: after so many periods in a row, each begun with admission closed. Then one a period, as long as it goes on.
@@ -16,7 +16,7 @@ from typing import Final
 
 from antiphon_transceiver.overload.period import Period
 
-CLOSES_AFTER: Final = 2
+CLOSES_AFTER: Final = 3
 OPENS_AFTER: Final = 5
 
 
