@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 from antiphon_cli.voice.caller import CallPlan, place_call, place_calls
 from antiphon_cli.voice.exchange import ExchangeError, calls_url
@@ -49,7 +50,10 @@ def call(request: CallRequest) -> int:
     if not request.as_json:
         question = plans[0].question
         print(f"calling {calls_url(request.url)}, saying {question.duration_s:.1f} s", file=sys.stderr, flush=True)
-    reports = asyncio.run(_place_until_interrupted(plans, as_json=request.as_json))
+    try:
+        reports = asyncio.run(_place_until_interrupted(plans, as_json=request.as_json))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     failed = [report.outcome for report in reports if report.outcome is not Outcome.OK]
     return failed[0].value if failed else 0
 
@@ -98,17 +102,18 @@ async def _place_until_interrupted(plans: list[CallPlan], *, as_json: bool) -> l
 
 @contextmanager
 def _interrupted() -> Iterator[asyncio.Event]:
-    """Set by the first SIGINT; the next one has its usual effect."""
-    loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
-    usual = signal.getsignal(signal.SIGINT)
+    """Set by the first SIGINT; the next one cancels the task.
 
-    def restore() -> None:
-        # The loop itself would leave Python's default, which interrupts whichever call happens to run.
-        if loop.remove_signal_handler(signal.SIGINT):
-            signal.signal(signal.SIGINT, usual)
+    Not left to what SIGINT did before, which is nothing in a shell's background job.
+    """
+    loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
+    task = cast("asyncio.Task[object]", asyncio.current_task())
+    before = signal.getsignal(signal.SIGINT)
 
     def interrupt() -> None:
-        restore()
+        if interrupted.is_set():
+            task.cancel()
+            return
         interrupted.set()
         told = "antiphon: each call ends with its next answer; Ctrl-C again hangs up at once, without a report"
         print(told, file=sys.stderr, flush=True)
@@ -117,7 +122,9 @@ def _interrupted() -> Iterator[asyncio.Event]:
     try:
         yield interrupted
     finally:
-        restore()
+        # The loop itself would leave Python's default, which interrupts whichever call happens to run.
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, before)
 
 
 async def _place(plans: list[CallPlan], *, as_json: bool) -> list[CallReport]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -16,11 +16,16 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 
+BACKGROUND = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+"""As a script's shell starts what it does not wait for."""
+
 
 @asynccontextmanager
-async def staying(server: LiteServer, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def staying(
+    server: LiteServer, *options: str, started_by: Sequence[str] = ()
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A call whose path is up; it asks again and again."""
-    command = (sys.executable, "-m", "antiphon_cli", "call", server.url, "--keep-alive", "600", *options)
+    command = (*started_by, sys.executable, "-m", "antiphon_cli", "call", server.url, "--keep-alive", "600", *options)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
     try:
@@ -61,9 +66,10 @@ async def test_the_report_is_a_document_where_one_was_wanted() -> None:
     assert report["turns"]
 
 
+@pytest.mark.parametrize("started_by", [(), BACKGROUND], ids=["in front", "in the background"])
 @pytest.mark.parametrize("options", [(), ("-o", "json")], ids=["for people", "for scripts"])
-async def test_the_second_time_it_hangs_up_at_once(options: tuple[str, ...]) -> None:
-    async with lite_server() as server, staying(server, *options) as process:
+async def test_the_second_time_it_hangs_up_at_once(options: Sequence[str], started_by: Sequence[str]) -> None:
+    async with lite_server() as server, staying(server, *options, started_by=started_by) as process:
         await interrupt(process)
         process.send_signal(signal.SIGINT)
         out, _ = await asyncio.wait_for(process.communicate(), 30)
