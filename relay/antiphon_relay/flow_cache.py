@@ -22,7 +22,7 @@ WRITE_AT_ONCE: Final = 4096
 # Redis serves nobody else while a script runs.
 STORE_AT_ONCE: Final = 256
 LOOK_UP_AT_ONCE: Final = 256
-# A look-up that takes longer than a media packet waits is answered for nobody.
+# A packet waits a little longer for its look-up.
 REDIS_TIMEOUT_S: Final = 0.2
 FIRST_BACK_OFF_S: Final = 0.1
 LONGEST_BACK_OFF_S: Final = 2.0

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from antiphon_relay.flow_cache import SET_IF_NEWER, read_entry
+from cut_proxy import CutProxy, cut_proxy
 from redis_server import redis_server
 from relay_client import RTP, Client, client, connected, live_flow, sending_on
 from relay_pod import Pod
@@ -18,6 +19,9 @@ from relay_site import CLUSTER, RelaySite, eventually
 BACK_WITHIN_MS = 100
 LIVES = 3
 SOURCES = 100
+WAITING = 12
+"""Packets."""
+SLOW_S = 0.12
 
 
 async def one_life(site: RelaySite, caller: Client, redis_url: str) -> tuple[float, float, int]:
@@ -57,6 +61,39 @@ async def test_with_redis_a_killed_relays_flows_are_back_within_100_ms_of_the_bi
         # A machine that was busy for one of them is not to decide.
         assert median(back_ms) <= BACK_WITHIN_MS
         assert median(told_ms) <= BACK_WITHIN_MS
+
+
+async def after_a_slow_look_up(site: RelaySite, caller: Client, redis: CutProxy) -> list[bytes]:
+    """What comes back, of packets sent to a new relay that Redis answers SLOW_S later."""
+    sent = [RTP + bytes([number]) for number in range(WAITING)]
+    async with site.relay(ANTIPHON_REDIS_URL=f"redis://127.0.0.1:{redis.port}") as relay:
+        caller.received.clear()
+        redis.freeze()
+        for packet in sent:
+            caller.send(packet)
+        await asyncio.sleep(SLOW_S)
+        redis.thaw()
+        async with sending_on(caller):
+            later = RTP + b"on"
+            await eventually(lambda: any(packet.startswith(later) for packet in caller.received), "the flow is known")
+        relay.process.kill()
+        await relay.process.wait()
+    return [packet for packet in caller.received if packet in sent]
+
+
+@pytest.mark.redis
+async def test_what_waits_for_a_slow_redis_comes_through_in_its_order(site: RelaySite, pod: Pod) -> None:
+    minted = site.mint(pod)
+    pod.password_of[minted.ufrag] = minted.password
+    async with redis_server() as redis, cut_proxy(redis.port) as proxy, client(site.address) as caller:
+        async with site.relay(ANTIPHON_REDIS_URL=redis.url) as relay:
+            await caller.check(minted)
+            await relay.metric_reaches("flow_cache_written_flows_total", 1)
+            relay.process.kill()
+            await relay.process.wait()
+        found = [await after_a_slow_look_up(site, caller, proxy) for _ in range(LIVES)]
+    # Where this machine was slow itself, the relay waited no longer for Redis.
+    assert [RTP + bytes([number]) for number in range(WAITING)] in found, found
 
 
 async def test_without_redis_a_killed_relays_flows_are_back_with_the_next_check(site: RelaySite, pod: Pod) -> None:

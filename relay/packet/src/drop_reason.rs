@@ -65,7 +65,7 @@ drop_reasons! {
     /// The queue of packets that wait for a look-up is full.
     LookupQueueFull => "lookup_queue_full",
     LookupMiss => "lookup_miss",
-    /// The answer to the look-up took too long for a media packet.
+    /// The answer to the look-up took too long.
     LookupLate => "lookup_late",
     /// The client talks to more local addresses than a record can index.
     LocalAddressesFull => "local_addresses_full",

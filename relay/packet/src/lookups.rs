@@ -11,14 +11,15 @@ use crate::drop_reason::DropReason;
 use crate::flow_key::FlowKey;
 use crate::now::Now;
 
-/// A media packet that waited longer is of no use to anybody.
-pub const LONGEST_WAIT_MS: u64 = 50;
+/// More than the flow cache's client waits for Redis. A flow's packets wait together and keep their order, so that the
+/// transceiver, which has no playout buffer to be late for, loses none of them.
+pub const LONGEST_WAIT_MS: u64 = 250;
 /// How long a source that was not found is not looked up again: its next STUN check comes soon enough.
 pub const MISS_MS: u64 = 1000;
 /// Sources that are being looked up at a time.
 pub const MAX_PENDING: usize = 1024;
-/// Packets kept of one source.
-pub const PACKETS_PER_SOURCE: usize = 4;
+/// Packets kept of one source: voice of that time in frames of 20 ms, and some beside it. Of all sources 24 MB at most.
+pub const PACKETS_PER_SOURCE: usize = 16;
 /// Sources that are remembered as not found.
 pub const MAX_MISSES: usize = 8192;
 /// Look-ups a second: what a Redis serves beside its other work.
@@ -177,7 +178,7 @@ mod tests {
         }
         assert_eq!(lookups.take(10), [key(1)]);
         assert_eq!(lookups.take(10), []);
-        assert_eq!(lookups.resolve(key(1), true, at(50)), Resolved::Forward((0..3).map(packet).collect()));
+        assert_eq!(lookups.resolve(key(1), true, at(LONGEST_WAIT_MS)), Resolved::Forward((0..3).map(packet).collect()));
         assert!(lookups.pending.is_empty());
     }
 
@@ -191,12 +192,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_waits_longer_than_a_media_packet_is_good_for() {
-        let mut lookups = Lookups::new(1);
+    fn nothing_waits_longer_than_its_time() {
+        let (mut lookups, late) = (Lookups::new(1), at(LONGEST_WAIT_MS + 1));
         lookups.hold(key(1), 0, &[0], at(0)).unwrap();
         lookups.hold(key(2), 0, &[0], at(0)).unwrap();
-        assert_eq!(lookups.resolve(key(1), true, at(51)), Resolved::Drop(DropReason::LookupLate, 1));
-        assert_eq!(lookups.expire(at(51)), 1);
+        assert_eq!(lookups.resolve(key(1), true, late), Resolved::Drop(DropReason::LookupLate, 1));
+        assert_eq!(lookups.expire(late), 1);
         assert!(lookups.pending.is_empty());
         assert_eq!(lookups.take(10), []);
     }
