@@ -104,7 +104,7 @@ async def _place_until_interrupted(plans: list[CallPlan], *, as_json: bool) -> l
 def _interrupted() -> Iterator[asyncio.Event]:
     """Set by the first SIGINT; the next one cancels the task.
 
-    Not left to what SIGINT did before, which is nothing in a shell's background job.
+    Not left to what SIGINT did before, which is nothing in a script's background job.
     """
     loop, interrupted = asyncio.get_running_loop(), asyncio.Event()
     task = cast("asyncio.Task[object]", asyncio.current_task())

@@ -22,7 +22,7 @@ WRITE_AT_ONCE: Final = 4096
 # Redis serves nobody else while a script runs.
 STORE_AT_ONCE: Final = 256
 LOOK_UP_AT_ONCE: Final = 256
-# A packet waits a little longer for its look-up.
+# Less than LONGEST_WAIT_MS of lookups.rs: what waits for a slow answer is still wanted.
 REDIS_TIMEOUT_S: Final = 0.2
 FIRST_BACK_OFF_S: Final = 0.1
 LONGEST_BACK_OFF_S: Final = 2.0

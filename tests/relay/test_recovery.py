@@ -20,7 +20,7 @@ BACK_WITHIN_MS = 100
 LIVES = 3
 SOURCES = 100
 WAITING = 12
-"""Packets."""
+"""Packets sent before Redis answers: fewer than are kept of a source, for some of those sent later wait too."""
 SLOW_S = 0.12
 
 
@@ -92,7 +92,7 @@ async def test_what_waits_for_a_slow_redis_comes_through_in_its_order(site: Rela
             relay.process.kill()
             await relay.process.wait()
         found = [await after_a_slow_look_up(site, caller, proxy) for _ in range(LIVES)]
-    # Where this machine was slow itself, the relay waited no longer for Redis.
+    # One life is enough: on a busy machine Redis may take longer than the relay waits for it.
     assert [RTP + bytes([number]) for number in range(WAITING)] in found, found
 
 

@@ -154,9 +154,9 @@ class DeployedFleet:
         try:
             await until(lambda: sum(self.live(pool).values()) >= calls, f"{calls} live calls", 30)
         except AssertionError as error:
+            known = f"live by pod {self.live(pool)}; admission closed {self.admission_closed()}"
             # A call that failed is told of by its process, when the others of it have ended too.
             said = [await asyncio.wait_for(caller.said(), 150) for caller in self.callers]
-            known = f"live by pod {self.live(pool)}; admission closed {self.admission_closed()}"
             raise AssertionError(f"{error}; {known}; the callers say: {said}") from None
 
     async def until_admission_is_open(self) -> None:
@@ -198,15 +198,9 @@ class DeployedFleet:
         return {sample: float(value) for sample, value in found}
 
     def logs(self) -> dict[str, str]:
-        """The end of what each pod that is left said, or why it is not to be had."""
-        said = {}
-        for pod in self.get("pods", "-l", "antiphon.dev/relay"):
-            name = pod["metadata"]["name"]
-            try:
-                said[name] = self.kubectl("logs", name, "--tail=60")
-            except KubectlError as error:
-                said[name] = str(error)
-        return said
+        """The end of what each pod that is left said."""
+        names = [pod["metadata"]["name"] for pod in self.get("pods", "-l", "antiphon.dev/relay")]
+        return {name: self.kubectl("logs", name, "--tail=60", timeout_s=10) for name in names}
 
     def is_leaving(self, pod: str) -> bool:
         found = self.kubectl("get", "pod", pod, "--ignore-not-found", "-o", "json")

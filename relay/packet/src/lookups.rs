@@ -12,13 +12,13 @@ use crate::flow_key::FlowKey;
 use crate::now::Now;
 
 /// More than the flow cache's client waits for Redis. A flow's packets wait together and keep their order, so that the
-/// transceiver, which has no playout buffer to be late for, loses none of them.
+/// transceiver, which has no playout buffer to be late for, loses none of them; unless a check opens the flow meanwhile.
 pub const LONGEST_WAIT_MS: u64 = 250;
 /// How long a source that was not found is not looked up again: its next STUN check comes soon enough.
 pub const MISS_MS: u64 = 1000;
 /// Sources that are being looked up at a time.
 pub const MAX_PENDING: usize = 1024;
-/// Packets kept of one source: voice of that time in frames of 20 ms, and some beside it. Of all sources 24 MB at most.
+/// Packets kept of one source: voice of that time in frames of 20 ms, and some beside it. Of all sources some 25 MB.
 pub const PACKETS_PER_SOURCE: usize = 16;
 /// Sources that are remembered as not found.
 pub const MAX_MISSES: usize = 8192;

@@ -1,10 +1,12 @@
 """One release and one fleet for all tests of this folder: each leaves it as it found it."""
 
+import subprocess
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 
 from deployed_fleet import DeployedFleet, deployed_fleet, installed
+from real_kubernetes.cluster import KubectlError
 from real_kubernetes.real_cluster import RealCluster
 
 
@@ -15,14 +17,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed tells what its fleet's pods said."""
     report = yield
     if report.when == "call" and report.failed and isinstance(item, pytest.Function):
-        report.sections += [
-            (f"log of {pod}", said)
-            for deployed in item.funcargs.values()
-            if isinstance(deployed, DeployedFleet)
-            for pod, said in deployed.logs().items()
-        ]
+        for deployed in item.funcargs.values():
+            if isinstance(deployed, DeployedFleet):
+                try:
+                    report.sections += [(f"log of {pod}", said) for pod, said in deployed.logs().items()]
+                except (KubectlError, subprocess.TimeoutExpired) as error:
+                    report.sections.append(("no logs of pods", str(error)))
     return report
 
 

@@ -120,7 +120,8 @@ async def test_calls_and_new_calls_do_without_the_api_server(fleet: DeployedFlee
 
 async def until_nodes_know_a_new_service(fleet: DeployedFleet) -> None:
     """Each node's kube-proxy: its watch may wait for most of a minute after the API server is back."""
-    fleet.kubectl("expose", "deployment/edge-signaling", "--name=new", "--port=80", "--target-port=8080")
+    ports = ("--port=80", "--target-port=8080")
+    fleet.kubectl("expose", "deployment/edge-signaling", "--name=new", "--labels=app=new", *ports)
     try:
         address = fleet.one("service", "new")["spec"]["clusterIP"]
         await until(lambda: all(connects(node, address) for node in fleet.real.nodes), "each node knows it", 90)

@@ -94,8 +94,10 @@ def flows_by_relay(fleet: DeployedFleet) -> dict[str, int]:
 def drops(fleet: DeployedFleet) -> dict[str, dict[str, float]]:
     """By relay, of those that are left, and by reason."""
     relays = {pod["metadata"]["name"]: http_port(pod) for pod in fleet.pods("relay")}
-    all_ = {name: fleet.samples(name, port, "antiphon_relay_dropped_packets_total") for name, port in relays.items()}
-    return {name: {reason: packets for reason, packets in drops.items() if packets} for name, drops in all_.items()}
+    by_relay = {
+        name: fleet.samples(name, port, "antiphon_relay_dropped_packets_total") for name, port in relays.items()
+    }
+    return {name: {reason: count for reason, count in counts.items() if count} for name, counts in by_relay.items()}
 
 
 def gaps(reports: list[dict[str, Any]]) -> str:

@@ -143,7 +143,7 @@ def test_it_is_as_the_last_periods_say(told: list[Period], shed_after: int) -> N
 
 @given(told=st.lists(figures, max_size=30))
 def test_no_run_of_misses_that_is_shorter_than_both_waits_sheds(told: list[Period]) -> None:
-    """A passing stall: however long a history, five misses in a row are the least."""
+    """However long a history: three misses in a row are the least, and six periods."""
     for number, admission in enumerate(story(told)):
         if admission.sheds:
             run = told[max(0, number - SHED_AFTER + 1) : number + 1]
