@@ -59,7 +59,7 @@ fuzz_target!(|input: &[u8]| {
         }
         1 => match uplink(&view, FlowKey::new(0, site.client), datagram) {
             Uplink::Forward { route, to } => assert_eq!((route, to), (ROUTE, site.pod)),
-            Uplink::LookUp => panic!("a known source is looked up"),
+            Uplink::Open { .. } | Uplink::LookUp => panic!("the source is known"),
             Uplink::Drop(_) => assert!(datagram.is_empty() || datagram.len() > antiphon_relay_packet::MAX_DATAGRAM),
         },
         _ => {

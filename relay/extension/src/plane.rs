@@ -82,6 +82,21 @@ impl Plane {
         }
     }
 
+    /// What waits for the flow cache's answer about a source whose flow a check has opened, in its order: newer packets
+    /// go at once now, and are not to overtake it.
+    pub fn waited_for(&self, source: FlowKey, worker: usize, now: Now) -> Vec<Waiting> {
+        if !self.looks_up {
+            return Vec::new();
+        }
+        match self.lookups().resolve(source, true, now) {
+            Resolved::Forward(packets) => packets,
+            Resolved::Drop(reason, count) => {
+                self.counters.of_worker(worker).drop_packets(reason, count);
+                Vec::new()
+            }
+        }
+    }
+
     /// Waits until sources are to be looked up, the time is over, or the relay stops.
     pub fn take_lookups(&self, limit: usize, timeout: Duration) -> Vec<FlowKey> {
         let waits = |lookups: &mut Lookups| !lookups.has_asked() && !self.stopped();

@@ -136,10 +136,11 @@ impl Worker {
             };
             let source = FlowKey::new(local_index, datagram.from);
             match verdict_on(&view, source, &datagram) {
-                Uplink::Forward { route, to } => {
-                    let record = record_of(source, route, datagram.bytes);
-                    if !packer.push(to, &record) {
-                        counters.drop_packets(DropReason::Oversized, 1);
+                Uplink::Forward { route, to } => pack(packer, counters, to, &record_of(source, route, datagram.bytes)),
+                Uplink::Open { route, to } => {
+                    pack(packer, counters, to, &record_of(source, route, datagram.bytes));
+                    for waited in plane.waited_for(source, *index, now) {
+                        pack(packer, counters, to, &record_of(source, route, &waited.datagram));
                     }
                 }
                 Uplink::LookUp => plane.look_up(source, *index, datagram.bytes, now),
@@ -222,6 +223,12 @@ fn refusal_of(view: &View<'_>, datagram: &Received<'_>) -> Option<DropReason> {
         return Some(DropReason::HopStranger);
     }
     datagram.truncated.then_some(DropReason::HopTruncated)
+}
+
+fn pack(packer: &mut Packer, counters: &WorkerCounters, to: SocketAddr, record: &Record<'_>) {
+    if !packer.push(to, record) {
+        counters.drop_packets(DropReason::Oversized, 1);
+    }
 }
 
 fn record_of(source: FlowKey, route: u32, payload: &[u8]) -> Record<'_> {

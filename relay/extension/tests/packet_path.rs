@@ -1,8 +1,9 @@
-//! A worker between real sockets: what a packet costs the allocator.
+//! A worker between real sockets: what a packet costs the allocator, and in what order packets leave.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::iter;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -90,8 +91,8 @@ static ALLOCATOR: Counting = Counting;
 #[test]
 fn media_checks_and_strangers_cost_no_allocation() {
     let pod = open();
-    let plane = Arc::new(plane_with(pod.local_addr().unwrap()));
-    let (listen, waker, worker) = start(&plane);
+    let plane = Arc::new(plane_with(pod.local_addr().unwrap(), None));
+    let (listen, waker, worker) = start(&plane, true);
     let client = connected(listen);
     let stranger = connected(listen);
     let check = check(&plane.keys.load(), Clock::start().now().unix_s());
@@ -109,6 +110,31 @@ fn media_checks_and_strangers_cost_no_allocation() {
     assert!(before > 0, "the worker's thread is counted");
     // A timer of the worker may fall into the loop; what costs an allocation a packet costs dozens here.
     assert!(allocated < 5, "{allocated} allocations");
+}
+
+#[test]
+fn media_that_waits_to_be_looked_up_goes_right_behind_the_check_that_opens_its_flow() {
+    let pod = open();
+    let plane = Arc::new(plane_with(pod.local_addr().unwrap(), Some(30_000)));
+    let (listen, waker, worker) = start(&plane, false);
+    let client = connected(listen);
+    let check = check(&plane.keys.load(), Clock::start().now().unix_s());
+    let waiting = (0..3).map(|number| [0x80, number]);
+    for packet in waiting.clone() {
+        client.send(&packet).unwrap();
+    }
+    let asked = plane.take_lookups(10, Duration::from_secs(10));
+    client.send(&check).unwrap();
+    client.send(&MEDIA).unwrap();
+    let expected: Vec<_> = iter::once(check).chain(waiting.map(Vec::from)).chain([MEDIA.to_vec()]).collect();
+    assert_eq!(payloads(&pod, expected.len()), expected);
+    // The answer that comes afterwards has nothing left to send.
+    plane.resolve(asked[0], None, &[open()]);
+    client.send(&MEDIA).unwrap();
+    assert_eq!(payloads(&pod, 1), [MEDIA]);
+    plane.stop();
+    waker.wake();
+    worker.join().unwrap();
 }
 
 #[test]
@@ -171,6 +197,16 @@ fn answer(pod: &UdpSocket) -> usize {
     hop::records(&buffer[..length]).map(Result::unwrap).filter(|record: &Record<'_>| record.route == ROUTE).count()
 }
 
+/// Of the records that a pod gets next, at least as many as asked for.
+fn payloads(pod: &UdpSocket, count: usize) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        let datagram = receive(pod);
+        all.extend(hop::records(&datagram).map(|record| record.unwrap().payload.to_vec()));
+    }
+    all
+}
+
 fn receive(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = [0; 2048];
     let length = socket.recv(&mut buffer).unwrap();
@@ -189,8 +225,8 @@ fn connected(to: SocketAddr) -> UdpSocket {
     socket
 }
 
-/// Where a worker listens, what ends its wait, and its thread.
-fn start(plane: &Arc<Plane>) -> (SocketAddr, Arc<Waker>, thread::JoinHandle<()>) {
+/// Where a worker listens, what ends its wait, and its thread, whose allocations may be counted.
+fn start(plane: &Arc<Plane>, counted: bool) -> (SocketAddr, Arc<Waker>, thread::JoinHandle<()>) {
     let any = "127.0.0.1:0".parse().unwrap();
     let sockets = listeners::bind(&[any], any, 1).unwrap().remove(0);
     let listen = sockets.clients[0].local_addr().unwrap();
@@ -200,15 +236,16 @@ fn start(plane: &Arc<Plane>) -> (SocketAddr, Arc<Waker>, thread::JoinHandle<()>)
     }
     let (plane, waker) = (Arc::clone(plane), poll.waker());
     let serve = move || {
-        COUNTED.set(true);
+        COUNTED.set(counted);
         Worker::new(0, plane, sockets, poll).run();
     };
     (listen, waker, thread::spawn(serve))
 }
 
-fn plane_with(pod: SocketAddr) -> Plane {
+/// With `refresh_ms` it has a flow cache to look up in.
+fn plane_with(pod: SocketAddr, refresh_ms: Option<u64>) -> Plane {
     let flows =
-        FlowLimits { max_flows: 16, idle_ms: 30_000, new_flows: Rate { per_second: 50, burst: 100 }, refresh_ms: None };
+        FlowLimits { max_flows: 16, idle_ms: 30_000, new_flows: Rate { per_second: 50, burst: 100 }, refresh_ms };
     let limits = PlaneLimits { workers: 1, flows, validity: Validity { longest_call_s: 3600, skew_s: 60 } };
     let table = format!(
         r#"{{"clusterID": 3, "clusterName": "tests", "generation": 1, "blocks": [{{"first": {ROUTE}, "pod": "t0",

@@ -12,7 +12,7 @@ use crate::flow_key::FlowKey;
 use crate::now::Now;
 
 /// More than the flow cache's client waits for Redis. A flow's packets wait together and keep their order, so that the
-/// transceiver, which has no playout buffer to be late for, loses none of them; unless a check opens the flow meanwhile.
+/// transceiver, which has no playout buffer to be late for, loses none of them.
 pub const LONGEST_WAIT_MS: u64 = 250;
 /// How long a source that was not found is not looked up again: its next STUN check comes soon enough.
 pub const MISS_MS: u64 = 1000;
@@ -100,7 +100,8 @@ impl Lookups {
         self.asked.drain(..limit.min(self.asked.len())).collect()
     }
 
-    /// The packets of a source that has been looked up; a source that was not found is remembered as such.
+    /// The packets of a source that has been looked up, or has checked in meanwhile; a source that was not found is
+    /// remembered as such.
     pub fn resolve(&mut self, key: FlowKey, found: bool, now: Now) -> Resolved {
         let pending = self.pending.remove(&key);
         if !found {

@@ -33,6 +33,11 @@ pub enum Uplink {
         route: u32,
         to: SocketAddr,
     },
+    /// Forward a check that has just opened the source's flow, and behind it the media that waits to be looked up.
+    Open {
+        route: u32,
+        to: SocketAddr,
+    },
     /// Media from a source without a flow: another relay may know it.
     LookUp,
     Drop(DropReason),
@@ -60,7 +65,7 @@ pub fn uplink(view: &View<'_>, source: FlowKey, datagram: &[u8]) -> Uplink {
         (Some(flow), Protocol::Stun) => forward(view, route_after_check(view, source, flow, datagram)),
         (Some(flow), _) => forward(view, flow.route),
         (None, Protocol::Stun) => match open(view, source, datagram) {
-            Ok(route) => forward(view, route),
+            Ok((route, to)) => Uplink::Open { route, to },
             Err(reason) => Uplink::Drop(reason),
         },
         (None, Protocol::Media) => Uplink::LookUp,
@@ -103,10 +108,10 @@ fn route_after_check(view: &View<'_>, source: FlowKey, flow: Flow, datagram: &[u
     if flow.ticket == Some(TicketId::from(check.ticket)) {
         return flow.route;
     }
-    check.admit(view, source).unwrap_or(flow.route)
+    check.admit(view, source).map_or(flow.route, |(route, _)| route)
 }
 
-fn open(view: &View<'_>, source: FlowKey, datagram: &[u8]) -> Result<u32, DropReason> {
+fn open(view: &View<'_>, source: FlowKey, datagram: &[u8]) -> Result<(u32, SocketAddr), DropReason> {
     Check::parse(view, datagram)?.admit(view, source)
 }
 
@@ -132,14 +137,14 @@ impl<'a> Check<'a> {
     }
 
     /// Binds the source to the ticket's route, if MESSAGE-INTEGRITY proves that it holds the ticket's password.
-    fn admit(&self, view: &View<'_>, source: FlowKey) -> Result<u32, DropReason> {
+    fn admit(&self, view: &View<'_>, source: FlowKey) -> Result<(u32, SocketAddr), DropReason> {
         let password = view.keys.password(self.ufrag, view.now.unix_s())?;
         if !self.message.verify(password.as_bytes()) {
             return Err(DropReason::BadIntegrity);
         }
-        view.routes.destination(self.ticket.route)?;
+        let to = view.routes.destination(self.ticket.route)?;
         view.flows.open(source, self.ticket, view.now)?;
-        Ok(self.ticket.route)
+        Ok((self.ticket.route, to))
     }
 }
 

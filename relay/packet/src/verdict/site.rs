@@ -137,6 +137,10 @@ pub fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
+pub fn open(route: u32) -> Uplink {
+    Uplink::Open { route, to: address(pod_of(route)) }
+}
+
 pub fn forward(route: u32) -> Uplink {
     Uplink::Forward { route, to: address(pod_of(route)) }
 }
