@@ -13,6 +13,7 @@ from real_kubernetes.cluster import Cluster, KubectlError, Manifest
 from real_kubernetes.daemon import python_module, wait_until
 from real_kubernetes.images import image
 from real_kubernetes.network import OUTSIDE
+from real_kubernetes.node_watches import wait_until_nodes_follow
 from real_kubernetes.place import CommandFailedError
 from real_kubernetes.real_cluster import RealCluster
 
@@ -131,3 +132,4 @@ def test_the_cluster_outlives_its_api_server(real_cluster: RealCluster) -> None:
             assert len(answers(real_cluster, vip, 5)) == 5
         finally:
             real_cluster.control_plane.start_api_server()
+        wait_until_nodes_follow(cluster, [node.name for node in real_cluster.nodes])

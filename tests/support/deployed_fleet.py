@@ -14,6 +14,7 @@ import yaml
 
 from real_kubernetes.cluster import Cluster, KubectlError
 from real_kubernetes.images import image
+from real_kubernetes.node_watches import wait_until_nodes_follow
 from real_kubernetes.programs import program
 from real_kubernetes.real_cluster import RealCluster
 
@@ -117,6 +118,10 @@ class DeployedFleet:
             )
 
         await until(follow, "all go by the newest route table", 15)
+
+    async def until_nodes_follow(self) -> None:
+        """New pods run on each node and find new Services: after the API server was away it takes a while."""
+        await asyncio.to_thread(wait_until_nodes_follow, self.cluster, [node.name for node in self.real.nodes])
 
     async def call(
         self,
