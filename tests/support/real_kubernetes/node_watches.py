@@ -8,7 +8,7 @@ from real_kubernetes.images import image
 
 NEW = "new"
 FOLLOW_S = 300
-"""Their client library rests for up to a minute before each try, and more than one may fail after the server is back."""
+"""Their client library rests for up to a minute before each try, and some may fail after the server is back."""
 CALL = f"""
 import socket, time
 while True:
