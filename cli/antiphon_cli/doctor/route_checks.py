@@ -13,10 +13,10 @@ from antiphon_cli.doctor.verdict import FleetCheck, Verdict, failure, ok, warnin
 NEXT_ROTATION = "antiphon.dev/next-rotation"
 """Annotation of the key ring's Secret."""
 LATE_S = 600
-SAFE_LEAD_S = 180
+SAFE_LEAD_S = 300
 """A kubelet looks at a pod's volumes every `syncFrequency`, a minute, and up to a half more; and has to write them.
-Where the API server was away, its watch of the Secret comes back up to a minute later: it backs off to 30 s, doubled by
-chance."""
+Where the API server was away, it backs off for 30 s, doubled by chance, before each try to watch or list the Secret again,
+and two tries may fail after the server is back."""
 SETTLING_S = 10
 """From a pod's birth to its route's publication: younger pods are not judged."""
 
@@ -101,11 +101,11 @@ def keys_arrive_before_their_use(fleet: Fleet, _seen: Observation) -> Verdict:
     if lead is None or lead >= SAFE_LEAD_S:
         return ok("" if lead is None else f"{lead} s to reach every pod")
     return warning(
-        f"A new key is used {lead} s after it was published, and a kubelet may take 90 s to bring it, and a minute "
-        "more where the API server was away: without it, a relay drops the packets of new calls.",
+        f"A new key is used {lead} s after it was published, and a kubelet may take 90 s to bring it, and three "
+        "minutes more where the API server was away: without it, a relay drops the packets of new calls.",
         look="kubectl get --raw /api/v1/nodes/NODE/proxy/configz | grep -o '\"syncFrequency\":[^,]*'",
         cure=f"Set spec.keys.publishLeadSeconds to {SAFE_LEAD_S} or more; right where every kubelet's syncFrequency is "
-        f"below {lead * 2 // 3} s, but for the minute after the API server was away.",
+        f"below {lead * 2 // 3} s, but for three minutes after the API server was away.",
     )
 
 
