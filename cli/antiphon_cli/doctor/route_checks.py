@@ -15,7 +15,7 @@ NEXT_ROTATION = "antiphon.dev/next-rotation"
 LATE_S = 600
 SAFE_LEAD_S = 300
 """A kubelet looks at a pod's volumes every `syncFrequency`, a minute, and up to a half more; and has to write them.
-Where the API server was away, it backs off for 30 s, doubled by chance, before each try to watch or list the Secret again,
+Where the API server was away, it backs off for 30 s, doubled by chance, before each try to watch or list the Secret,
 and two tries may fail after the server is back."""
 SETTLING_S = 10
 """From a pod's birth to its route's publication: younger pods are not judged."""
@@ -104,8 +104,9 @@ def keys_arrive_before_their_use(fleet: Fleet, _seen: Observation) -> Verdict:
         f"A new key is used {lead} s after it was published, and a kubelet may take 90 s to bring it, and three "
         "minutes more where the API server was away: without it, a relay drops the packets of new calls.",
         look="kubectl get --raw /api/v1/nodes/NODE/proxy/configz | grep -o '\"syncFrequency\":[^,]*'",
-        cure=f"Set spec.keys.publishLeadSeconds to {SAFE_LEAD_S} or more; right where every kubelet's syncFrequency is "
-        f"below {lead * 2 // 3} s, but for three minutes after the API server was away.",
+        cure=f"Set spec.keys.publishLeadSeconds to {SAFE_LEAD_S} or more (rotationPeriodSeconds has to be above "
+        f"it); right where every kubelet's syncFrequency is below {lead * 2 // 3} s, but for three minutes after the API "
+        "server was away.",
     )
 
 

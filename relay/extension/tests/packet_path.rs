@@ -12,6 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use antiphon_relay_packet::budget::Rate;
+use antiphon_relay_packet::drop_reason::DropReason;
+use antiphon_relay_packet::flow_key::FlowKey;
 use antiphon_relay_packet::flows::FlowLimits;
 use antiphon_wire::hop::{self, Record};
 use antiphon_wire::key_ring::{KeyRing, KeySpec};
@@ -50,6 +52,7 @@ mod worker;
 mod worker_guard;
 
 use clock::Clock;
+use counters::Counter;
 use local_addresses::{KnownLocals, LocalAddresses};
 use plane::{Plane, PlaneLimits};
 use poll::{Poll, Waker};
@@ -123,18 +126,20 @@ fn media_that_waits_to_be_looked_up_goes_right_behind_the_check_that_opens_its_f
     for packet in waiting.clone() {
         client.send(&packet).unwrap();
     }
-    let asked = plane.take_lookups(10, Duration::from_secs(10));
     client.send(&check).unwrap();
     client.send(&MEDIA).unwrap();
     let expected: Vec<_> = iter::once(check).chain(waiting.map(Vec::from)).chain([MEDIA.to_vec()]).collect();
     assert_eq!(payloads(&pod, expected.len()), expected);
-    // The answer that comes afterwards has nothing left to send.
-    plane.resolve(asked[0], None, &[open()]);
+    // Nobody is asked about it any more, and an answer on its way has nothing left to send.
+    assert_eq!(plane.take_lookups(10, Duration::ZERO), []);
+    plane.resolve(FlowKey::new(0, client.local_addr().unwrap()), None, &[open()]);
     client.send(&MEDIA).unwrap();
     assert_eq!(payloads(&pod, 1), [MEDIA]);
     plane.stop();
     waker.wake();
     worker.join().unwrap();
+    assert_eq!(plane.counters.total(Counter::UplinkForwarded), expected.len() as u64 + 1);
+    assert_eq!(plane.counters.drops(DropReason::LookupMiss), 0);
 }
 
 #[test]

@@ -12,7 +12,8 @@ use crate::flow_key::FlowKey;
 use crate::now::Now;
 
 /// More than the flow cache's client waits for Redis. A flow's packets wait together and keep their order, so that the
-/// transceiver, which has no playout buffer to be late for, loses none of them.
+/// transceiver, which has no playout buffer to be late for, loses none of them; but one that comes in the very moment of
+/// the answer may overtake them.
 pub const LONGEST_WAIT_MS: u64 = 250;
 /// How long a source that was not found is not looked up again: its next STUN check comes soon enough.
 pub const MISS_MS: u64 = 1000;
@@ -25,7 +26,7 @@ pub const MAX_MISSES: usize = 8192;
 /// Look-ups a second: what a Redis serves beside its other work.
 pub const RATE: Rate = Rate { per_second: 5000, burst: 10_000 };
 
-/// A packet that waits, with the worker that will send it.
+/// A packet that waits, with the worker that received it, by whose hop socket it leaves when the answer comes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     pub worker: usize,
@@ -95,9 +96,10 @@ impl Lookups {
         Ok(())
     }
 
-    /// The sources to look up, oldest first.
+    /// The sources to look up, oldest first, but for those that have checked in.
     pub fn take(&mut self, limit: usize) -> Vec<FlowKey> {
-        self.asked.drain(..limit.min(self.asked.len())).collect()
+        let pending = &self.pending;
+        self.asked.drain(..limit.min(self.asked.len())).filter(|key| pending.contains_key(key)).collect()
     }
 
     /// The packets of a source that has been looked up, or has checked in meanwhile; a source that was not found is
