@@ -104,8 +104,8 @@ def keys_arrive_before_their_use(fleet: Fleet, _seen: Observation) -> Verdict:
         f"A new key is used {lead} s after it was published, and a kubelet may take 90 s to bring it, and three "
         "minutes more where the API server was away: without it, a relay drops the packets of new calls.",
         look="kubectl get --raw /api/v1/nodes/NODE/proxy/configz | grep -o '\"syncFrequency\":[^,]*'",
-        cure=f"Set spec.keys.publishLeadSeconds to {SAFE_LEAD_S} or more (rotationPeriodSeconds has to be above "
-        f"it); right where every kubelet's syncFrequency is below {lead * 2 // 3} s, but for three minutes after the API "
+        cure=f"Set spec.keys.publishLeadSeconds to {SAFE_LEAD_S} or more (rotationPeriodSeconds has to be above it); "
+        f"right where every kubelet's syncFrequency is below {lead * 2 // 3} s, but for three minutes after the API "
         "server was away.",
     )
 
