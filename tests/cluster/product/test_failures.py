@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -103,6 +104,7 @@ async def test_calls_and_new_calls_do_without_the_api_server(fleet: DeployedFlee
         reports = await callers.reports()
     finally:
         fleet.real.control_plane.start_api_server()
+    back_s = time.monotonic()
     assert new["outcome"] == "ok", new
     assert {report["outcome"] for report in reports} == {"ok"}, reports
     assert lost(reports) == 0
@@ -112,6 +114,7 @@ async def test_calls_and_new_calls_do_without_the_api_server(fleet: DeployedFlee
     await until(lambda: len(fleet.pods("transceiver")) == 3, "the operator makes a third pod", 30)
     await fleet.until_all_follow()
     await fleet.until_nodes_follow()
+    print(f"\nnew pods ran on every node {time.monotonic() - back_s:.0f} s after the API server was back")
     await until(lambda: list(fleet.blocks().values()).count("Active") == 3, "the third pod has its routes", 60)
     fleet.kubectl("scale", "transceiverpool/agents", "--replicas=2")
     await until(lambda: len(fleet.pods("transceiver")) == 2, "two pods are left", 60)
